@@ -1,0 +1,179 @@
+"""`repprobe layers`: probe every layer, draw the heatmap, say the verdict."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from repprobe.errors import RepprobeError, UsageError
+
+from . import options as o
+from .progress import progress_bars
+from .tables import layer_table, render, say
+
+if TYPE_CHECKING:
+    from repprobe.runs import Run
+
+ModelArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="MODEL…", help="Checkpoint files: torch or safetensors.", show_default=False
+    ),
+]
+ListOption = Annotated[
+    bool,
+    typer.Option(
+        "--list",
+        rich_help_panel="The layers",
+        help="Print names, types and shapes of all layers, and probe nothing.",
+    ),
+]
+
+
+def layers(
+    models: ModelArgument,
+    data: o.DataOption,
+    arch: o.ArchOption = None,
+    arch_arg: o.ArchArgOption = None,
+    preprocess: o.PreprocessOption = None,
+    image_size: o.ImageSizeOption = None,
+    patterns: o.LayersOption = None,
+    list_only: ListOption = False,
+    pool: o.PoolOption = "auto",
+    width: o.WidthOption = 1024,
+    probe: o.ProbeOption = None,
+    clean: o.CleanOption = None,
+    seeds: o.SeedsOption = 1,
+    seed: o.SeedOption = 0,
+    engine: o.EngineOption = "auto",
+    device: o.DeviceOption = "auto",
+    batch_size: o.BatchSizeOption = None,
+    memory: o.MemoryOption = None,
+    cache: o.CacheOption = None,
+    out: o.OutOption = None,
+    as_json: o.JsonOption = False,
+) -> None:
+    """Probe every layer of one or more networks with linear models fitted on clean labels.
+
+    Prints a table from input to output and where the representation is best; writes the scores,
+    a heatmap (layer × class, or layer × model) and a depth profile.
+    """
+    settings: dict[str, Any] = {
+        "arch": arch,
+        "arch_args": o.parse_arguments(arch_arg),
+        "preprocess": preprocess,
+        "image_size": image_size,
+        "layers": tuple(patterns or ()),
+        "pool": pool,
+        "width": width,
+        "probe": probe,
+        "clean": o.parse_clean(clean),
+        "seeds": seeds,
+        "seed": seed,
+        "engine": engine,
+        "device": device,
+        "batch_size": batch_size,
+        "memory": o.parse_memory(memory),
+        "cache": cache,
+    }
+    if list_only:
+        _list(models, data, settings, as_json)
+        return
+    run = probe_and_write(models, data, out or default_folder(models, data), settings)
+    if as_json:
+        print_json(run)
+    else:
+        show(run)
+
+
+def probe_and_write(models: Sequence[Path], data: str, out: Path, settings: dict[str, Any]) -> Run:
+    """Run the pipeline with progress bars; notes go to stderr."""
+    with progress_bars() as progress:
+        from repprobe.pipeline import layers as probe_all
+
+        run = probe_all(
+            [Path(m) for m in models],
+            data,
+            out=out,
+            progress=progress,
+            command=["repprobe", *sys.argv[1:]],
+            **settings,
+        )
+    for note in run.info["data"]["notes"]:
+        warn(note)
+    for model in run.info["models"]:
+        for note in model["notes"]:
+            warn(f"{model['name']}: {note}")
+        for layer, reason in model["skipped"].items():
+            warn(f"{model['name']}: layer '{layer}' is left out: {reason}")
+    return run
+
+
+def show(run: Run) -> None:
+    """Print a table per model, the verdicts, and where the files are."""
+    for model, diagnosis in zip(run.info["models"], run.info["diagnoses"], strict=True):
+        best = diagnosis["best"]
+        say(f"{model['name']}: {model['architecture']}, {model['parameters']:,} parameters")
+        say(render(layer_table(run.scores.where(model=model["name"]), best and best["layer"])))
+        say()
+    for diagnosis in run.info["diagnoses"]:
+        say(diagnosis["verdict"])
+    if run.folder is not None:
+        names = "scores.csv, run.json, heatmap.png, heatmap.svg, profile.png, profile.svg"
+        say(f"\n{run.folder}: {names}")
+
+
+def print_json(run: Run) -> None:
+    """Print the run as one JSON object."""
+    figures = [
+        {"model": r.model, "layer": r.layer, "order": r.order, "width": r.width}
+        | {"regularization": r.regularization, "metric": r.metric}
+        | {
+            k: None if v != v else v
+            for k, v in (("value", r.value), ("low", r.low), ("high", r.high))
+        }
+        for r in run.scores.summary()
+    ]
+    say(json.dumps({**run.info, "layers": figures, "folder": str(run.folder)}, allow_nan=False))
+
+
+def warn(text: str) -> None:
+    """Print a line to stderr."""
+    print(f"repprobe: {text}", file=sys.stderr)
+
+
+def default_folder(models: Sequence[Path], data: str) -> Path:
+    """Return a free folder runs/MODEL-DATA."""
+    from repprobe.runs import free_name
+
+    first = models[0].stem + (f"-and-{len(models) - 1}-more" if len(models) > 1 else "")
+    return free_name(Path("runs") / f"{first}-{Path(data).stem}")
+
+
+def _list(models: Sequence[Path], data: str, settings: dict[str, Any], as_json: bool) -> None:
+    if len(models) > 1:
+        raise UsageError("--list takes one model at a time.")
+    from repprobe.capture import list_layers
+    from repprobe.checkpoints import load_model
+    from repprobe.data import load_data
+
+    with progress_bars() as progress:
+        model = load_model(
+            models[0],
+            arch=settings["arch"],
+            arch_args=settings["arch_args"],
+            preprocess=settings["preprocess"],
+            progress=progress,
+        )
+        source = load_data(data, seed=settings["seed"], image_size=settings["image_size"])
+        rows = list_layers(model, source)
+    if as_json:
+        say(json.dumps([vars(row) if hasattr(row, "__dict__") else row for row in rows]))
+        return
+    cells = [["layer", "type", "shape", "probed", ""]]
+    raise RepprobeError(str(cells))

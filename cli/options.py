@@ -1,0 +1,186 @@
+"""Options that several commands share: the same names, the same help, everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from repprobe.errors import UsageError
+
+_MODEL, _LAYERS, _PROBE, _RUN = "The network", "The layers", "The probes", "The run"
+
+DataOption = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        "-d",
+        metavar="DATA",
+        help="digits, mnist, fashion-mnist, cifar10, cifar100, or a path: a folder per class, "
+        "Parquet in the Hugging Face image layout, or .npz.",
+    ),
+]
+ArchOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ARCH",
+        rich_help_panel=_MODEL,
+        help="Architecture, where it cannot be found: torchvision:NAME, timm:NAME, zoo:NAME or "
+        "file.py:function.",
+    ),
+]
+ArchArgOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arch-arg",
+        metavar="KEY=VALUE",
+        rich_help_panel=_MODEL,
+        help="Argument for --arch; repeatable.",
+    ),
+]
+PreprocessOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW",
+        rich_help_panel=_MODEL,
+        help="imagenet, cifar10, unit, none or MEAN/STD such as 0.5/0.25. "
+        "[default: the checkpoint's own, else unit]",
+    ),
+]
+ImageSizeOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PIXELS",
+        min=1,
+        rich_help_panel=_MODEL,
+        help="Resize and crop images to this side.",
+    ),
+]
+LayersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layers",
+        "-l",
+        metavar="PATTERN",
+        rich_help_panel=_LAYERS,
+        help="Glob pattern over dotted layer names, repeatable; 'all' takes every leaf. "
+        "[default: one layer per stage]",
+    ),
+]
+PoolOption = Annotated[
+    str,
+    typer.Option(
+        metavar="HOW",
+        rich_help_panel=_LAYERS,
+        help="How an activation becomes a vector: auto, mean, max, grid, flatten, cls, last, none.",
+    ),
+]
+WidthOption = Annotated[
+    int, typer.Option(min=1, rich_help_panel=_LAYERS, help="Longest feature vector.")
+]
+ProbeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PROBE",
+        rich_help_panel=_PROBE,
+        help="logistic, ridge, least-squares or knn. [default: logistic; ridge for regression]",
+    ),
+]
+CleanOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|all",
+        rich_help_panel=_PROBE,
+        help="Clean labels that probes are fitted on, drawn from the training part. "
+        "[default: 5000 or all]",
+    ),
+]
+SeedsOption = Annotated[
+    int, typer.Option(min=1, rich_help_panel=_PROBE, help="Draws of clean labels.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, rich_help_panel=_PROBE, help="First seed.")]
+EngineOption = Annotated[
+    str, typer.Option(metavar="NAME", rich_help_panel=_PROBE, help="auto, torch or sklearn.")
+]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="NAME", rich_help_panel=_RUN, help="auto, cpu, cuda, cuda:1, …")
+]
+BatchSizeOption = Annotated[
+    int | None,
+    typer.Option(min=1, rich_help_panel=_RUN, help="Inputs per forward pass. [default: chosen]"),
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        rich_help_panel=_RUN,
+        help="Features held in memory, such as 500M or 2G; past it they go to disk. "
+        "[default: a quarter of the machine's]",
+    ),
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        rich_help_panel=_RUN,
+        help="Keep features here, and take them from here when nothing has changed.",
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        rich_help_panel=_RUN,
+        help="Folder for scores.csv, run.json and pictures. [default: runs/MODEL-DATA]",
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", rich_help_panel=_RUN, help="Print one JSON object and nothing else."),
+]
+
+_UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+def parse_memory(text: str | None) -> int | None:
+    """Read a size such as 500M, 2G or 1000000 (bytes)."""
+    if text is None:
+        return None
+    number = text.lower().removesuffix("ib").removesuffix("b")
+    unit = _UNITS.get(number[-1:], 1)
+    try:
+        size = int(float(number if unit == 1 else number[:-1]) * unit)
+    except (ValueError, OverflowError):
+        size = 0
+    if size < 1:
+        raise UsageError(f"--memory takes a size such as 500M or 2G, not '{text}'.")
+    return size
+
+
+def parse_clean(text: str | None) -> int | str | None:
+    """Read `--clean`: a whole number, or 'all'."""
+    if text is None or text == "all":
+        return text
+    try:
+        return int(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        raise UsageError(f"--clean takes a whole number or 'all', not '{text}'.") from None
+
+
+def parse_arguments(pairs: list[str] | None) -> dict[str, object]:
+    """Read KEY=VALUE pairs; values are Python literals where they can be, else text."""
+    import ast
+
+    arguments: dict[str, object] = {}
+    for pair in pairs or []:
+        key, found, value = pair.partition("=")
+        if not found or not key.isidentifier():
+            raise UsageError(f"--arch-arg takes KEY=VALUE, not '{pair}'.")
+        try:
+            arguments[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            arguments[key] = value
+    return arguments

@@ -1,0 +1,94 @@
+"""Tables for the terminal: one row per layer, names in full, a small bar for the eye."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+
+from repprobe.probes.scores import ALL, OUTPUT, Score, Scores
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_STRENGTH = {"logistic": "C", "ridge": "alpha", "knn": "k"}
+
+
+def bar(value: float, width: int = 16) -> str:
+    """Return a bar of at most `width` characters for a value in 0…1."""
+    if not math.isfinite(value):
+        return ""
+    eighths = round(max(0.0, min(1.0, value)) * width * 8)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def layer_table(scores: Scores, best: str | None) -> list[list[str]]:
+    """Return the cells of one model's table, the header first."""
+    figures = scores.summary()
+    percent = figures.metric == "accuracy"
+    rows = [["layer", "accuracy" if percent else "R²", "95 % interval", "width", "chosen", ""]]
+    for figure in figures:
+        mark = " ◀" if figure.layer == best else ""
+        rows.append(
+            [
+                figure.layer,
+                _value(figure.value, percent),
+                _interval(figure, percent),
+                f"{figure.width:,}",
+                _chosen(scores, figure),
+                bar(figure.value) + mark,
+            ]
+        )
+    return rows
+
+
+def render(rows: Sequence[Sequence[str]]) -> str:
+    """Return lines of aligned columns: the first and the last to the left, others right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    last = len(widths) - 1
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i in (0, last) else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "─" * min(max(map(len, lines)), 100))
+    return "\n".join(lines)
+
+
+def say(line: str = "") -> None:
+    """Print to stdout, replacing signs that its encoding lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "replace").decode(encoding), flush=True)
+
+
+def _value(value: float, percent: bool) -> str:
+    if not math.isfinite(value):
+        return "NaN"
+    return f"{100 * value:.1f} %" if percent else f"{value:.3f}"
+
+
+def _interval(figure: Score, percent: bool) -> str:
+    if not math.isfinite(figure.low):
+        return ""
+    if percent:
+        return f"{100 * figure.low:.1f} – {100 * figure.high:.1f}"
+    return f"{figure.low:.3f} – {figure.high:.3f}"
+
+
+def _chosen(scores: Scores, figure: Score) -> str:
+    """Return the chosen regularization, or its range over the draws of clean labels."""
+    if figure.layer == OUTPUT:
+        return "no probe"
+    if not math.isfinite(figure.value):
+        return "NaN or infinity"
+    if figure.probe not in _STRENGTH:
+        return ""
+    strengths = {
+        r.regularization
+        for r in scores.where(layer=figure.layer, split="test", group=ALL, metric=figure.metric)
+        if r.seed != ALL and r.regularization is not None
+    }
+    name, ends = _STRENGTH[figure.probe], sorted({min(strengths), max(strengths)})
+    text = f"{name}=" + "…".join(f"{s:.2g}" for s in ends)
+    failed = scores.where(layer=figure.layer, metric="converged", value=0.0)
+    return f"{text} (not converged)" if len(failed) else text

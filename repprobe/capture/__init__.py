@@ -1,0 +1,35 @@
+"""Capture: every layer of a network, pooled to features, in one forward pass.
+
+The public interface; torch is imported when one of these names is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_PUBLIC = {
+    "capture": "repprobe.capture.extract",
+    "list_layers": "repprobe.capture.listing",
+    "LayerInfo": "repprobe.capture.listing",
+    "Features": "repprobe.capture.features",
+    "Pooling": "repprobe.capture.pooling",
+}
+
+__all__ = ["Features", "LayerInfo", "Pooling", "capture", "list_layers"]
+
+if TYPE_CHECKING:
+    from repprobe.capture.extract import capture
+    from repprobe.capture.features import Features
+    from repprobe.capture.listing import LayerInfo, list_layers
+    from repprobe.capture.pooling import Pooling
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'repprobe.capture' has no attribute '{name}'")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,115 @@
+"""Batches of inputs for a network: chosen rows, read ahead, preprocessed, on its device."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repprobe.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from repprobe.checkpoints.model import Model
+    from repprobe.data.dataset import Data, Part
+
+Raw = NDArray[np.uint8] | NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The rows of a data set that a network is run on: of the training part, then of the test."""
+
+    model: Model
+    data: Data
+    train_rows: NDArray[np.int64]
+    test_rows: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        data: Data,
+        train_rows: NDArray[np.int64],
+        test_rows: NDArray[np.int64] | None,
+    ) -> Inputs:
+        """Sort and check the rows; `test_rows` None stands for all.
+
+        Raises
+        ------
+        DataError
+            There is no such row.
+        UsageError
+            The preprocessing is for another number of channels.
+        """
+        model.preprocessing.check_channels(data.input_shape[0] if data.input_shape else 1)
+        every = np.arange(len(data.test)) if test_rows is None else test_rows
+        inputs = cls(
+            model,
+            data,
+            _checked("training", data.train, train_rows),
+            _checked("test", data.test, every),
+        )
+        if len(inputs) == 0:
+            raise DataError("there are no rows to run the network on.")
+        return inputs
+
+    def __len__(self) -> int:
+        return len(self.train_rows) + len(self.test_rows)
+
+    def few(self, count: int) -> Raw:
+        """Return `count` raw inputs, the first over again if there are fewer."""
+        rows, part = (
+            (self.train_rows, self.data.train)
+            if len(self.train_rows)
+            else (self.test_rows, self.data.test)
+        )
+        return part.inputs(rows[:count])[np.arange(count) % min(count, len(rows))]
+
+    def prepared(self, raw: Raw, like: torch.nn.Module, integers: bool = False) -> Tensor:
+        """Return what the network takes, with the type and on the device of its parameters."""
+        import torch
+
+        x = self.model.preprocessing.apply(raw, self.data.unit)
+        parameters = (p for p in like.parameters() if p.is_floating_point())
+        first = next(parameters, None)
+        device = first.device if first is not None else torch.device("cpu")
+        if integers:
+            return x.to(device, torch.int64)
+        return x.to(device, first.dtype if first is not None else torch.float32)
+
+    def batches(self, size: int) -> Generator[Raw, None, None]:
+        """Yield the raw inputs in order, the next batch being read while the last is used."""
+        spans: Sequence[tuple[Part, NDArray[np.int64]]] = [
+            (part, rows[start : start + size])
+            for part, rows in (
+                (self.data.train, self.train_rows),
+                (self.data.test, self.test_rows),
+            )
+            for start in range(0, len(rows), size)
+        ]
+        with contextlib.ExitStack() as stack:
+            reader = stack.enter_context(ThreadPoolExecutor(1, "repprobe-inputs"))
+            coming = reader.submit(spans[0][0].inputs, spans[0][1])
+            for part, rows in spans[1:]:
+                raw = coming.result()
+                coming = reader.submit(part.inputs, rows)
+                yield raw
+            yield coming.result()
+
+
+def _checked(name: str, part: Part, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    rows = np.unique(np.asarray(rows, dtype=np.int64))
+    if len(rows) and (rows[0] < 0 or rows[-1] >= len(part)):
+        raise DataError(
+            f"the {name} part has rows 0 to {len(part) - 1}; there is no row "
+            f"{rows[0] if rows[0] < 0 else rows[-1]}."
+        )
+    return rows

@@ -1,0 +1,138 @@
+"""Hooks on the chosen layers: each activation is pooled at the moment it is put out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from repprobe.capture.guard import undisturbed
+from repprobe.capture.layer import Layer
+from repprobe.capture.members import given, member
+from repprobe.capture.pooling import Pooler
+from repprobe.capture.unwrap import named_modules, unwrap
+
+
+class Recorder:
+    """Collects the pooled activations of one batch at a time.
+
+    Attributes
+    ----------
+    module : the network, out of its wrappers.
+    features : layer name -> (b, width) float32 of the latest batch; no views of activations,
+        so nothing that the network does later changes them.
+    non_finite : layer name -> number of examples with NaN or infinity, over all batches.
+    failed : layer name -> why it could not be recorded in some batch.
+    """
+
+    def __init__(self, module: nn.Module, layers: Mapping[Layer, Pooler]) -> None:
+        self.features: dict[str, Tensor] = {}
+        self.non_finite: Counter[str] = Counter()
+        self.failed: dict[str, str] = {}
+        self.module = unwrap(module)
+        self._modules = named_modules(self.module)
+        self._poolers = dict(layers)
+        self._calls: Counter[str] = Counter()
+        self._begun: Counter[str] = Counter()
+        self._outputs = _by_module(la for la in layers if la.side == "output")
+        self._inputs = _by_module(la for la in layers if la.side == "input")
+        self._examples = 0
+
+    @contextlib.contextmanager
+    def attached(self, seed: int = 0) -> Iterator[Recorder]:
+        """Attach the hooks and guard the network; both end with the block, come what may."""
+        handles: list[RemovableHandle] = []
+        with undisturbed(self.module, seed):
+            try:
+                for name in self._inputs:
+                    hook = self._hook_before(name)
+                    module = self._modules[name]
+                    handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
+                for name in self._outputs:
+                    handles.append(self._modules[name].register_forward_hook(self._hook(name)))
+                yield self
+            finally:
+                for handle in handles:
+                    handle.remove()
+
+    def run(self, inputs: Tensor) -> Any:
+        """Run the network on a batch (b, …), fill `features`, and return what it put out."""
+        self.features = {}
+        self._calls.clear()
+        self._begun.clear()
+        self._examples = len(inputs)
+        output = self.module(inputs)
+        for layer in self._poolers:
+            if layer.name not in self.features:
+                self.failed.setdefault(layer.name, "it is not called for every batch")
+        for name, pooled in self.features.items():
+            self.non_finite[name] += _count_non_finite(pooled)
+        return output
+
+    def _hook(self, name: str) -> Any:
+        wanted = self._outputs[name]
+
+        def hook(_module: nn.Module, _args: Any, output: Any) -> None:
+            number = self._calls[name]
+            self._calls[name] += 1
+            for layer in wanted.get(number, ()):
+                self._record(layer, member(output, layer.member))
+
+        return hook
+
+    def _hook_before(self, name: str) -> Any:
+        wanted = self._inputs[name]
+
+        def hook(_module: nn.Module, args: Any, kwargs: Any) -> None:
+            number = self._begun[name]
+            self._begun[name] += 1
+            for layer in wanted.get(number, ()):
+                self._record(layer, given(args, kwargs))
+
+        return hook
+
+    def _record(self, layer: Layer, activation: Tensor | None) -> None:
+        if activation is None:
+            self.failed.setdefault(layer.name, "it is not put out for every batch")
+            return
+        if layer.batch_axis:
+            activation = activation.movedim(layer.batch_axis, 0)
+        if tuple(activation.shape) != (self._examples, *layer.shape):
+            self.failed.setdefault(
+                layer.name,
+                f"its shape changes between batches, from {layer.shape} per example to "
+                f"{tuple(activation.shape)} for {self._examples} examples",
+            )
+            return
+        pooler = self._poolers[layer]
+        pooled = pooler(activation)
+        if _shares_memory(pooled, activation):
+            pooled = pooled.clone()
+        if pooler.partial:
+            # what max or cls leave out counts as well
+            unseen = torch.isfinite(pooled).all(1) & ~torch.isfinite(activation).flatten(1).all(1)
+            self.non_finite[layer.name] += int(unseen.sum())
+        self.features[layer.name] = pooled
+
+
+def _by_module(layers: Iterator[Layer]) -> dict[str, dict[int, list[Layer]]]:
+    grouped: dict[str, dict[int, list[Layer]]] = defaultdict(lambda: defaultdict(list))
+    for layer in layers:
+        grouped[layer.module][layer.call].append(layer)
+    return grouped
+
+
+def _shares_memory(a: Tensor, b: Tensor) -> bool:
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+
+
+def _count_non_finite(pooled: Tensor) -> int:
+    # one sum tells of any NaN or infinity; only then are they counted
+    if bool(torch.isfinite(pooled.sum())):
+        return 0
+    return int((~torch.isfinite(pooled)).any(1).sum())

@@ -1,0 +1,8 @@
+"""Checkpoint files and the networks in them: `load_model`, `save_checkpoint`, `Model`."""
+
+from repprobe.checkpoints.loading import load_model
+from repprobe.checkpoints.model import Model
+from repprobe.checkpoints.preprocessing import Preprocessing
+from repprobe.checkpoints.saving import save_checkpoint
+
+__all__ = ["Model", "Preprocessing", "load_model", "save_checkpoint"]

@@ -1,0 +1,76 @@
+"""The keys and shapes of a network's state dict, had without allocating or initializing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from repprobe.zoo.registry import Shapes
+
+_FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
+_RANDOM = {torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.bernoulli_}
+
+
+def shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return each key with the shape of its tensor."""
+    return {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+
+
+def blueprint(build: Callable[[], nn.Module]) -> Shapes:
+    """Return the keys and shapes of the state dict of the network that `build` makes.
+
+    Weights are made on the meta device where the network's builder allows it.
+    """
+    try:
+        with _undisturbed(), _WithoutInitialization(on_meta=True):
+            return shapes_of(build().state_dict())
+    except (NotImplementedError, RuntimeError):
+        return shapes_of(build_uninitialized(build).state_dict())
+
+
+def build_uninitialized(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network whose parameters are about to be overwritten: whatever they hold is left.
+
+    Buffers are made as usual. The random state is as before.
+    """
+    with _undisturbed(), _WithoutInitialization(on_meta=False):
+        return build()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+class _WithoutInitialization(TorchFunctionMode):
+    """Leaves random initialization of parameters out; on request makes tensors on meta.
+
+    `torch.device("meta")` would move all tensors, also those whose values some builders
+    compute with (RegNet's widths).
+    """
+
+    def __init__(self, on_meta: bool) -> None:
+        super().__init__()
+        self.on_meta = on_meta
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in _RANDOM or getattr(func, "__module__", "") == "torch.nn.init":
+            target = args[0] if args else kwargs.get("tensor")
+            if isinstance(target, nn.Parameter):
+                return target
+        if self.on_meta and func in _FACTORIES and kwargs.get("device") is None:
+            kwargs["device"] = "meta"
+        return func(*args, **kwargs)

@@ -1,0 +1,43 @@
+"""`Model`: a trained network as it came out of a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from repprobe.checkpoints.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with everything known about where it came from.
+
+    Attributes
+    ----------
+    name : short label for tables and pictures (the file's stem).
+    module : the network, in evaluation mode, on the CPU.
+    architecture : how to build it again: "zoo:cifar-resnet", "torchvision:resnet18",
+        "nets.py:build", …
+    arguments : keyword arguments of that builder, e.g. {"depth": 20, "num_classes": 10}.
+    preprocessing : what raw inputs go through before they reach the network.
+    sha256 : of the checkpoint file; "" for a module handed over in memory.
+    metadata : plain values found beside the state dict, e.g. {"best_prec1": 91.8}.
+    notes : sentences the user should be told, e.g. that a prefix was taken off.
+    """
+
+    name: str
+    module: nn.Module
+    architecture: str
+    preprocessing: Preprocessing
+    arguments: dict[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self.module.parameters())

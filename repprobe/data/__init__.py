@@ -1,0 +1,17 @@
+"""Data sets by name or path: a clean training part, a test part, and the task."""
+
+from repprobe.data.dataset import ArrayPart, Data, Part, SubsetPart, Task
+from repprobe.data.loading import load_data
+from repprobe.data.names import known_names
+from repprobe.data.splits import stratified_draw
+
+__all__ = [
+    "ArrayPart",
+    "Data",
+    "Part",
+    "SubsetPart",
+    "Task",
+    "known_names",
+    "load_data",
+    "stratified_draw",
+]

@@ -1,0 +1,98 @@
+"""`Data`: what a network is probed on — a clean training part, a test part, and the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Task = Literal["classification", "regression"]
+
+
+class Part(Protocol):
+    """One part of a data set: labels in memory, inputs read when they are asked for."""
+
+    @property
+    def labels(self) -> NDArray[np.int64] | NDArray[np.float64]:
+        """Classes (n,) in 0…C−1, or regression targets (n,) or (n, t)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def inputs(self, indices: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.float32]:
+        """Return the raw inputs at `indices`, in that order.
+
+        Images are (b, channels, height, width), uint8 (or float32 where the source holds
+        floats); other inputs are float32 of shape (b, …). Increasing indices are fastest.
+
+        Raises
+        ------
+        DataError
+            An input cannot be decoded, or its shape differs from the others'.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ArrayPart:
+    """A part that lies in memory whole."""
+
+    array: NDArray[np.uint8] | NDArray[np.float32]
+    labels: NDArray[np.int64] | NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def inputs(self, indices: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.float32]:
+        return self.array[indices]
+
+
+@dataclass(frozen=True)
+class SubsetPart:
+    """Some rows of another part."""
+
+    whole: Part
+    rows: NDArray[np.int64]
+
+    @property
+    def labels(self) -> NDArray[np.int64] | NDArray[np.float64]:
+        return self.whole.labels[self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def inputs(self, indices: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.float32]:
+        return self.whole.inputs(self.rows[indices])
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set with labels the user trusts.
+
+    Attributes
+    ----------
+    name : the name or path it was asked for by.
+    train, test : the clean training part and the test part.
+    task : "classification" or "regression".
+    classes : the C class names in the order of the labels; empty for regression.
+    unit : the raw value that stands for 1.0: 255 for 8-bit images, 16 for the digits, 1 for
+        inputs that are used as they are.
+    fingerprint : hexadecimal digest of what was read; changes when the data change.
+    notes : sentences the user should be told, e.g. that the test part was split off.
+    """
+
+    name: str
+    train: Part
+    test: Part
+    task: Task
+    classes: tuple[str, ...]
+    unit: float
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one raw input, e.g. (3, 32, 32)."""
+        return tuple(self.test.inputs(np.arange(1)).shape[1:])

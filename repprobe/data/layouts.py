@@ -1,0 +1,63 @@
+"""Which layout a folder or file has, and the reader for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from repprobe.data.arrays import read_npz
+from repprobe.data.cifar import find_cifar, read_cifar
+from repprobe.data.folders import holds_images, read_folders
+from repprobe.data.idx import find_idx, read_idx_folder
+from repprobe.data.parquet import find_parquet, read_parquet
+from repprobe.data.source import Source
+from repprobe.errors import DataError, nearest
+
+
+def read_path(path: Path, image_size: int | None) -> Source:
+    """Read whatever lies at `path`; raises DataError if nothing known does."""
+    try:
+        if path.is_dir():
+            return _read_folder(path, image_size)
+        if path.is_file():
+            return _read_file(path, image_size)
+        if path.exists():
+            raise DataError(f"'{path}' is neither a file nor a folder.")
+    except OSError as err:
+        raise DataError(f"cannot read '{err.filename or path}': {err.strerror}.") from err
+    beside = [f.name for f in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = nearest(path.name, beside)
+    guess = f"; did you mean {' or '.join(near)}?" if near else "."
+    raise DataError(f"there is no file or folder '{path}'{guess}")
+
+
+def _read_file(path: Path, image_size: int | None) -> Source:
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return read_npz(path, image_size)
+    if suffix == ".parquet":
+        return read_parquet(path, {"train": [path], "test": []}, image_size)
+    raise DataError(
+        f"'{path}' is neither .npz nor .parquet; data are one of these, or a folder of images."
+    )
+
+
+def _read_folder(root: Path, image_size: int | None) -> Source:
+    if splits := find_parquet(root):
+        return read_parquet(root, splits, image_size)
+    archives = sorted(root.glob("*.npz"))
+    if len(archives) > 1:
+        raise DataError(
+            f"'{root}' holds {len(archives)} .npz files; name one, such as '{archives[0]}'."
+        )
+    if archives:
+        return read_npz(archives[0], image_size)
+    if find_idx(root):
+        return read_idx_folder(root, image_size)
+    if find_cifar(root):
+        return read_cifar(root, image_size)
+    if holds_images(root):
+        return read_folders(root, image_size)
+    raise DataError(
+        f"'{root}' holds no data in a known layout: Parquet files, an .npz, IDX files, CIFAR "
+        "batches, or one sub-folder of images per class."
+    )

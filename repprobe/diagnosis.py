@@ -1,0 +1,130 @@
+"""From scores to an answer: where the representation is best, against the network's own output."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from repprobe.probes.intervals import over_draws
+from repprobe.probes.scores import ALL, INPUT, OUTPUT, Score, Scores
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the scores of one network say.
+
+    Attributes
+    ----------
+    model : its label.
+    best : test figure of the layer that does best inside the clean labels (by validation
+        scores, so that the test part has no say in the choice); None where no layer has one.
+    own : test figure of the network's own output; None where it has none.
+    gain, low, high : best minus own on the same test examples, and its 95 % interval; NaN where
+        it cannot be had.
+    """
+
+    model: str
+    best: Score | None
+    own: Score | None
+    gain: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for people."""
+        return _sentence(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for `run.json`; NaN as None."""
+
+        def figure(score: Score | None) -> dict[str, Any] | None:
+            if score is None:
+                return None
+            return {k: _plain(v) for k, v in asdict(score).items()}
+
+        return {
+            "model": self.model,
+            "verdict": self.verdict,
+            "best": figure(self.best),
+            "own": figure(self.own),
+            "gain": {k: _plain(getattr(self, k)) for k in ("gain", "low", "high")},
+        }
+
+
+def diagnose(scores: Scores) -> list[Diagnosis]:
+    """Return a diagnosis per model of the table, in order."""
+    return [_diagnose(scores, model) for model in scores.models]
+
+
+def _diagnose(scores: Scores, model: str) -> Diagnosis:
+    figures = scores.summary().where(model=model).rows
+    probed = [f for f in figures if f.layer != OUTPUT and math.isfinite(f.value)]
+    own = next((f for f in figures if f.layer == OUTPUT and math.isfinite(f.value)), None)
+    if not probed:
+        return Diagnosis(model, None, own)
+    validation = _validation(scores, model)
+    # Layers without validation scores are compared by their test figures, all or none.
+    complete = all(f.layer in validation for f in probed)
+    best = max(probed, key=lambda f: validation[f.layer] if complete else f.value)
+    if own is None:
+        return Diagnosis(model, best, None)
+    return Diagnosis(model, best, own, *_gain(scores, best, own))
+
+
+def _validation(scores: Scores, model: str) -> dict[str, float]:
+    """Return the mean validation figure per layer."""
+    rows = scores.where(model=model, split="validation", group=ALL, metric=scores.metric).rows
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        values.setdefault(row.layer, []).append(row.value)
+    return {layer: sum(v) / len(v) for layer, v in values.items()}
+
+
+def _gain(scores: Scores, best: Score, own: Score) -> tuple[float, float, float]:
+    """Return best minus own with a paired interval, without one where outcomes are not held."""
+    import numpy as np
+
+    theirs = scores.outcomes.get((own.model, own.layer, own.seed))
+    ours = [o for (m, x, _), o in scores.outcomes.items() if (m, x) == (best.model, best.layer)]
+    if theirs is None or not ours:
+        return best.value - own.value, math.nan, math.nan
+    return over_draws(np.stack(ours).astype(float) - theirs.astype(float))
+
+
+def _sentence(d: Diagnosis) -> str:
+    if d.best is None:
+        return f"{d.model}: no layer could be probed."
+    clean = f"{d.best.clean_labels:,} clean labels"
+    at = "in the raw input itself" if d.best.layer == INPUT else f"at {d.best.layer}"
+    start = (
+        f"{d.model}: the representation is best {at}, where a {d.best.probe} probe on {clean} "
+        f"reaches {_figure(d.best)}"
+    )
+    if d.own is None:
+        return f"{start}; the network's own output gives no answer to compare it with."
+    against = f"{start}; the network's own output reaches {_figure(d.own)}"
+    if not math.isfinite(d.low):
+        return f"{against}."
+    points = f"{100 * abs(d.gain):.1f} points (95 % interval {_span(d)})"
+    if d.low > 0:
+        return f"{against}, {points} less."
+    if d.high < 0:
+        return f"{against}, {points} more."
+    return f"{against}, no different within the error ({100 * d.low:+.1f} to {100 * d.high:+.1f})."
+
+
+def _span(d: Diagnosis) -> str:
+    low, high = sorted((abs(d.low), abs(d.high)))
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _figure(score: Score) -> str:
+    if score.metric != "accuracy":
+        return f"R² {score.value:.3f} ({score.low:.3f} to {score.high:.3f})"
+    return f"{100 * score.value:.1f} % ({100 * score.low:.1f} to {100 * score.high:.1f})"
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

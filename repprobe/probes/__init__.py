@@ -1,0 +1,1 @@
+"""Linear probes: fitted on clean labels, one per layer, by interchangeable engines."""

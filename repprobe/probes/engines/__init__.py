@@ -1,0 +1,29 @@
+"""Engines that fit probes, behind one border; nothing outside `probes` knows which one ran."""
+
+from __future__ import annotations
+
+from repprobe.errors import UnknownNameError
+from repprobe.probes.engines.border import Engine, Path
+
+NAMES = ("auto", "torch", "sklearn")
+
+__all__ = ["NAMES", "Engine", "Path", "get_engine"]
+
+
+def get_engine(name: str = "auto", device: str = "cpu") -> Engine:
+    """Return the engine of that name; `auto` is torch, on `device`.
+
+    Raises
+    ------
+    UnknownNameError
+        No engine has that name.
+    """
+    if name == "sklearn":
+        from repprobe.probes.engines.sklearn_engine import SklearnEngine
+
+        return SklearnEngine()
+    if name in ("auto", "torch"):
+        from repprobe.probes.engines.torch_engine import TorchEngine
+
+        return TorchEngine(device)
+    raise UnknownNameError.near("engine", name, NAMES, f"There are {', '.join(NAMES)}.")

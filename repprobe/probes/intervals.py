@@ -1,0 +1,95 @@
+"""95 % intervals of accuracies and regression errors on a finite test set."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repprobe.errors import ProbeError
+
+Z95 = 1.959963984540054
+"""97.5 % quantile of the normal distribution."""
+
+
+def wilson(hits: float, n: int) -> tuple[float, float, float]:
+    """Return hits / n and its 95 % score interval (Wilson 1927, eq. 5 without correction)."""
+    if n == 0:
+        return math.nan, math.nan, math.nan
+    p, z2 = hits / n, Z95**2
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    return p, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
+
+
+def mean_interval(values: NDArray[np.floating]) -> tuple[float, float, float]:
+    """Return the mean of per-example values (n,) and its 95 % interval (central limit)."""
+    n = len(values)
+    mean = float(np.mean(values))
+    half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return mean, mean - half, mean + half
+
+
+def over_draws(outcomes: NDArray[np.floating]) -> tuple[float, float, float]:
+    """Return the mean of outcomes (draws, n) and its 95 % interval over draws and test set.
+
+    Two sources of error are added: the finite test set (variance over examples of the mean
+    outcome) and the draw of the clean labels (variance over draws, divided by their number).
+    The quantile is Student's, with Satterthwaite's degrees of freedom.
+    """
+    draws, n = outcomes.shape
+    if draws == 1:
+        return mean_interval(outcomes[0])
+    mean = float(outcomes.mean())
+    test = float(outcomes.mean(axis=0).var(ddof=1)) / n
+    draw = float(outcomes.mean(axis=1).var(ddof=1)) / draws
+    total = test + draw
+    if total == 0:
+        return mean, mean, mean
+    freedom = total**2 / (test**2 / max(n - 1, 1) + draw**2 / (draws - 1))
+    half = _student(freedom) * math.sqrt(total)
+    return mean, mean - half, mean + half
+
+
+def regression_metrics(
+    truth: NDArray[np.floating], prediction: NDArray[np.floating]
+) -> dict[str, tuple[float, float, float]]:
+    """Return R², MSE, MAE and MAPE (in percent), each with its 95 % interval.
+
+    Takes targets and predictions (n, t). R² is 1 − Σ‖y − ŷ‖² / Σ‖y − ȳ‖²; its interval is the
+    delta method's. MAPE is NaN where a target is 0.
+    """
+    if truth.shape != prediction.shape:
+        raise ProbeError(f"targets {truth.shape} and predictions {prediction.shape} differ.")
+    error = prediction - truth
+    square = (error**2).sum(axis=1)
+    spread = ((truth - truth.mean(axis=0)) ** 2).sum(axis=1)
+    metrics = {
+        "r2": _r2(square, spread),
+        "mse": mean_interval(square / truth.shape[1]),
+        "mae": mean_interval(np.abs(error).mean(axis=1)),
+    }
+    if np.all(truth != 0):
+        metrics["mape"] = mean_interval(100 * np.abs(error / truth).mean(axis=1))
+    else:
+        metrics["mape"] = (math.nan, math.nan, math.nan)
+    return metrics
+
+
+def _r2(square: NDArray[np.floating], spread: NDArray[np.floating]) -> tuple[float, float, float]:
+    total = float(spread.mean())
+    if total == 0:
+        return math.nan, math.nan, math.nan
+    ratio = float(square.mean()) / total
+    influence = (square - ratio * spread) / total
+    _, low, high = mean_interval(influence)
+    half = (high - low) / 2
+    return 1 - ratio, 1 - ratio - half, 1 - ratio + half
+
+
+def _student(freedom: float) -> float:
+    """97.5 % quantile of Student's t."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, freedom))

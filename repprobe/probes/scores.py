@@ -1,0 +1,164 @@
+"""`Scores`: the long table of everything measured, one row per figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repprobe.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INPUT, OUTPUT = "input", "output"
+"""The layers that are none: the raw input, and the network's own answer without a probe."""
+
+ALL = "all"
+"""The group of all test examples, and the seed of a row that sums up several draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One figure of `scores.csv`.
+
+    Attributes
+    ----------
+    model, layer : labels; `layer` is a dotted name, "input" or "output".
+    order : place in the order of execution, the input being 0.
+    width : number of features the probe saw.
+    probe : "logistic", "ridge", "least-squares", "knn", or "none" for `output`.
+    regularization : the chosen C (logistic), alpha (ridge) or k (knn) as scikit-learn means
+        them; None where there is none.
+    clean_labels : number of clean labels the probe was fitted on.
+    seed : of the draw of clean labels; "all" sums up several draws; "" for `output`.
+    split : "test", "validation" (clean labels, each by a fit without it) or "train".
+    group : "all" or a class name.
+    metric : "accuracy", "r2", "mse", "mae", "mape"; about the fit: "converged" (1 or 0),
+        "gradient_norm"; about the features: "non_finite" (share of examples with NaN or
+        infinity).
+    value, low, high : the figure and its 95 % interval; NaN where it could not be had.
+    """
+
+    model: str
+    layer: str
+    order: int
+    width: int
+    probe: str
+    regularization: float | None
+    clean_labels: int
+    seed: int | str
+    split: str
+    group: str
+    metric: str
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+COLUMNS = tuple(f.name for f in fields(Score))
+
+
+class Scores:
+    """Rows of `Score`, in order; reads and writes `scores.csv`.
+
+    Attributes
+    ----------
+    rows : the figures.
+    outcomes : (model, layer, seed) → (n,) whether each test example was answered right; held in
+        memory only, for comparisons on the same examples.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Score] = (),
+        outcomes: Mapping[tuple[str, str, int | str], NDArray[np.bool_]] | None = None,
+    ) -> None:
+        self.rows: list[Score] = list(rows)
+        self.outcomes = dict(outcomes or {})
+
+    def __add__(self, other: Scores) -> Scores:
+        return Scores([*self.rows, *other.rows], {**self.outcomes, **other.outcomes})
+
+    def __iter__(self) -> Iterator[Score]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def where(self, **wanted: object) -> Scores:
+        """Return the rows whose columns equal the wanted values, e.g. `where(group="all")`."""
+        return Scores(r for r in self.rows if all(getattr(r, k) == v for k, v in wanted.items()))
+
+    @property
+    def models(self) -> list[str]:
+        """Model labels, in order."""
+        return list(dict.fromkeys(r.model for r in self.rows))
+
+    @property
+    def metric(self) -> str:
+        """The metric that leads: "accuracy" for classification, "r2" for regression."""
+        return "r2" if any(r.metric == "r2" for r in self.rows) else "accuracy"
+
+    def summary(self) -> Scores:
+        """Return one leading test figure per model and layer, over all draws, in depth order."""
+        rows = self.where(split="test", group=ALL, metric=self.metric)
+        several = {(r.model, r.layer) for r in rows if r.seed == ALL}
+        return Scores(r for r in rows if (r.model, r.layer) not in several or r.seed == ALL)
+
+    def to_csv(self) -> str:
+        """Return the table as CSV text: six significant digits, NaN and None as empty."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([_text(v) for v in astuple(row)] for row in self.rows)
+        return out.getvalue()
+
+    @classmethod
+    def from_csv(cls, text: str) -> Scores:
+        """Read what `to_csv` wrote; raises DataError for any other table."""
+        reader = csv.DictReader(io.StringIO(text))
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise DataError(f"not a table of scores: its columns are not {', '.join(COLUMNS)}.")
+        return cls(_row(record) for record in reader)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a pandas DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame([astuple(r) for r in self.rows], columns=list(COLUMNS))
+
+
+def _text(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _row(record: dict[str, str]) -> Score:
+    def number(key: str) -> float:
+        return float(record[key]) if record[key] else math.nan
+
+    seed = record["seed"]
+    return Score(
+        model=record["model"],
+        layer=record["layer"],
+        order=int(record["order"]),
+        width=int(record["width"]),
+        probe=record["probe"],
+        regularization=float(record["regularization"]) if record["regularization"] else None,
+        clean_labels=int(record["clean_labels"]),
+        seed=int(seed) if seed.lstrip("-").isdigit() else seed,
+        split=record["split"],
+        group=record["group"],
+        metric=record["metric"],
+        value=number("value"),
+        low=number("low"),
+        high=number("high"),
+    )

@@ -1,0 +1,70 @@
+"""The picture files of a run: heatmap and profile, each as PNG and as SVG."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from repprobe.errors import OutputError
+from repprobe.probes.scores import Scores
+from repprobe.report import style
+from repprobe.report.heatmap import LayerHeatmap
+from repprobe.report.profile import DepthProfile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def save_figures(scores: Scores, folder: Path, *, verdict: str = "") -> list[Path]:
+    """Write `heatmap.png`, `heatmap.svg`, `profile.png` and `profile.svg` into the folder.
+
+    The same scores give the same bytes. Text in the SVG files stays text.
+
+    Parameters
+    ----------
+    scores : of one model or of several.
+    folder : made if it is not there.
+    verdict : a sentence to stand below the titles.
+
+    Returns
+    -------
+    The paths of the four files.
+
+    Raises
+    ------
+    DataError : there is no figure to draw.
+    OutputError : the folder cannot be written.
+    """
+    pictures = {
+        "heatmap": LayerHeatmap.from_scores(scores).draw(note=verdict),
+        "profile": DepthProfile.from_scores(scores).draw(note=verdict),
+    }
+    files = {
+        folder / f"{name}.{kind}": render(axes, kind)
+        for name, axes in pictures.items()
+        for kind in ("png", "svg")
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in files.items():
+            path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(
+            f"the pictures cannot be written to '{folder}': {error.strerror or error}; "
+            "choose another folder or make room there."
+        ) from None
+    return list(files)
+
+
+def render(axes: Axes, kind: str) -> bytes:
+    """Return the axes' figure as a PNG ("png") or SVG ("svg") file, the same bytes every time."""
+    figure = cast("Figure", axes.figure)
+    width, height = figure.get_size_inches()
+    metadata = {"Software": None} if kind == "png" else {"Date": None}
+    buffer = io.BytesIO()
+    with style.look():
+        dpi = style.resolution(width, height) if kind == "png" else "figure"
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+    return buffer.getvalue()

@@ -1,0 +1,147 @@
+"""The one look of all pictures: fonts, sizes in points and inches, colours, number formats."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+INK, SOFT, RULE = "#1a1a1a", "#5f5f5f", "#e3e3e3"
+"""Text and marks; secondary text; guide lines."""
+
+COLORMAP = "viridis"
+"""Perceptually uniform, safe for the colour-blind, and of rising luminance in grey print."""
+
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Okabe and Ito's palette less its yellow, which is too light for lines on white."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+
+DPI = 200
+LONGEST_SIDE = 6000
+"""Pixels past which a PNG gets a lower resolution, though never one that blurs the names."""
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+PAD = 0.08
+TITLE, LABEL, NOTE = 9.0, 7.5, 7.0
+
+_RC: Any = {
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": LABEL,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.labelsize": LABEL,
+    "axes.linewidth": 0.6,
+    "axes.titlesize": TITLE,
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": NOTE,
+    "ytick.labelsize": LABEL,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "hatch.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.fontsize": NOTE,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "repprobe",
+    "figure.dpi": DPI,
+    "savefig.dpi": "figure",
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw and save in the project's look, whatever the user's own settings are."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Sizes of a row: `pitch` and `gap` in inches, `label` and `number` in points."""
+
+    pitch: float
+    gap: float
+    label: float
+    number: float
+
+    @classmethod
+    def of(cls, count: int) -> Rows:
+        """Return the sizes for `count` rows: the more there are, the tighter."""
+        if count <= 30:
+            return cls(0.19, 0.06, LABEL, 6.5)
+        if count <= 80:
+            return cls(0.15, 0.05, 7.0, 6.0)
+        return cls(0.115, 0.05, 6.0, 5.5)
+
+
+def resolution(width: float, height: float) -> float:
+    """Return the dots per inch for a PNG of `width` x `height` inches."""
+    longest = max(width, height)
+    wanted = min(float(DPI), max(100.0, LONGEST_SIDE / longest))
+    return min(wanted, 65_000 / longest)  # the rasterizer's own limit is 2^16 pixels
+
+
+def color(model: int) -> str:
+    """Return the colour of the model at this place; after seven they come again."""
+    return COLORS[model % len(COLORS)]
+
+
+def marker(model: int) -> str:
+    """Return the mark of the model at this place; after twelve they come again."""
+    return MARKERS[model % len(MARKERS)]
+
+
+def metric_label(metric: str) -> str:
+    """Return the axis label of a leading metric."""
+    return "Test R²" if metric == "r2" else "Test accuracy (%)"
+
+
+def scaled(value: float, metric: str) -> float:
+    """Return the value in the unit of its axis: accuracy in per cent, R² as it is."""
+    return value if metric == "r2" else 100 * value
+
+
+def number(value: float, metric: str, decimals: int = 1) -> str:
+    """Return the figure as text without unit: 83.6; R² 0.836, whatever the decimals."""
+    if not math.isfinite(value):
+        return "NaN"
+    if metric == "r2":
+        text = f"{value:.3f}" if abs(value) < 1 else f"{value:.3g}"
+    else:
+        text = f"{100 * value:.{decimals}f}"
+    return text.replace("-", "−")
+
+
+def quantity(value: float, metric: str) -> str:
+    """Return the figure as text with its unit: 83.6 %, R² 0.836."""
+    text = number(value, metric)
+    return f"R²{NBSP}{text}" if metric == "r2" else f"{text}{NBSP}%"
+
+
+def dark(color: Sequence[float]) -> bool:
+    """Whether white is easier to read than black on this colour.
+
+    By relative luminance as in WCAG 2; the border is higher than the 0.179 of its contrast ratio,
+    which puts black on dark teal.
+    """
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.25

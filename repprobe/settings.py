@@ -1,0 +1,72 @@
+"""`Settings`: how networks are probed; the options of every verb and command that probes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from repprobe.errors import UsageError
+
+DEFAULT_CLEAN = 5000
+"""Clean labels that probes are fitted on, where the user names no number and has as many."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How networks are probed.
+
+    Attributes
+    ----------
+    arch, arch_args : the architecture, where it cannot be found: "torchvision:resnet18",
+        "timm:NAME", "zoo:NAME" or "file.py:function", and arguments for it.
+    preprocess : "imagenet", "cifar10", "unit", "none" or MEAN/STD; None takes what the
+        checkpoint says, else "unit".
+    image_size : side in pixels that images are resized and cropped to; None leaves them.
+    layers : glob patterns over dotted names; "all" for every leaf; () for one per stage.
+    pool, width : how an activation becomes a vector, and its greatest length.
+    probe : "logistic", "ridge", "least-squares" or "knn"; None takes the task's default.
+    clean : number of clean labels, "all", or None for 5,000 or all, whichever is fewer.
+    seeds, seed : how many draws of clean labels, and the seed of the first.
+    engine : "auto", "torch" or "sklearn".
+    device : "auto", "cpu", "cuda", …
+    batch_size : inputs per forward pass; None chooses.
+    memory : bytes of features held in memory; past it they go to disk; None is a quarter of
+        the machine's.
+    cache : folder that features are kept in and taken from again.
+    """
+
+    arch: str | None = None
+    arch_args: Mapping[str, Any] | None = None
+    preprocess: str | None = None
+    image_size: int | None = None
+    layers: Sequence[str] = ()
+    pool: str = "auto"
+    width: int = 1024
+    probe: str | None = None
+    clean: int | str | None = None
+    seeds: int = 1
+    seed: int = 0
+    engine: str = "auto"
+    device: str = "auto"
+    batch_size: int | None = None
+    memory: int | None = None
+    cache: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("width", 1), ("seeds", 1), ("seed", 0)):
+            _at_least(name, getattr(self, name), least)
+        for name in ("image_size", "batch_size", "memory"):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), 1)
+        if self.clean not in (None, "all"):
+            _at_least("clean", self.clean, 1)
+        if self.clean == "all" and self.seeds > 1:
+            raise UsageError("with all labels there is one draw only; take --clean N or --seeds 1.")
+
+
+def _at_least(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        option = "--" + name.replace("_", "-")
+        raise UsageError(f"{option} must be a whole number of at least {least}, not {value!r}.")

@@ -1,0 +1,73 @@
+"""The names of the zoo's networks, and how one is built, or recognized, by its name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from repprobe.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""The keys of a state dict with the shapes of their tensors."""
+
+NETWORKS = {
+    "cifar-resnet": ("cifar_resnet", "CifarResNet"),
+    "mlp": ("mlp", "MLP"),
+    "small-cnn": ("small_cnn", "SmallCNN"),
+}
+"""Name → file of this folder (imported when it is needed) and class in it."""
+
+
+def names() -> list[str]:
+    """Return the names of all networks, sorted."""
+    return sorted(NETWORKS)
+
+
+def build(name: str, **arguments: Any) -> nn.Module:
+    """Build the network `name` with fresh weights.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such network, or it has no such argument.
+    UsageError
+        An argument is missing or has a value that cannot be used.
+    """
+    file, kind = _entry(name)
+    network: Callable[..., nn.Module] = getattr(file, kind)
+    known = inspect.signature(network).parameters
+    for argument in arguments:
+        if argument not in known:
+            raise UnknownNameError.near(
+                f"argument of zoo:{name}", argument, known, f"It takes {', '.join(known)}."
+            )
+    missing = [k for k, p in known.items() if p.default is p.empty and k not in arguments]
+    if missing:
+        raise UsageError(f"zoo:{name} needs the argument {' and '.join(missing)}.")
+    return network(**arguments)
+
+
+def guess_arguments(name: str, shapes: Shapes) -> dict[str, Any] | None:
+    """Return the arguments with which the network `name` is likest to `shapes`.
+
+    It is a guess from a few telling keys, to be confirmed by comparing all of them; None where
+    not even those are there. Raises UnknownNameError for a network that does not exist.
+    """
+    file, _ = _entry(name)
+    guess: dict[str, Any] | None = file.guess_arguments(shapes)
+    return guess
+
+
+def _entry(name: str) -> tuple[ModuleType, str]:
+    if name not in NETWORKS:
+        raise UnknownNameError.near(
+            "zoo network", name, NETWORKS, f"The zoo has {', '.join(names())}."
+        )
+    file, kind = NETWORKS[name]
+    return importlib.import_module(f"repprobe.zoo.{file}"), kind

@@ -1,0 +1,1 @@
+"""Tests of the data room; a package, so that they share `builders`."""

@@ -1,0 +1,62 @@
+"""The zoo by name: every network builds, answers, and is recognized from its shapes."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from repprobe import zoo
+from repprobe.errors import UnknownNameError, UsageError
+
+NEEDED = {"mlp": {"num_classes": 7, "input_shape": (3, 8, 8)}}
+OTHERS = {"in_channels": 3, "num_classes": 7}
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_network_gives_one_finite_logit_per_class(name):
+    network = zoo.build(name, **NEEDED.get(name, OTHERS)).eval()
+    out = network(torch.randn(2, 3, 8, 8))
+    assert out.shape == (2, 7)
+    assert out.isfinite().all()
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_guessed_arguments_build_the_same_shapes_again(name):
+    state = zoo.build(name, **NEEDED.get(name, OTHERS)).state_dict()
+    shapes = {key: tuple(value.shape) for key, value in state.items()}
+    guess = zoo.guess_arguments(name, shapes)
+    assert guess is not None
+    again = zoo.build(name, **guess).state_dict()
+    assert {key: tuple(value.shape) for key, value in again.items()} == shapes
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_foreign_shapes_give_no_guess(name):
+    assert zoo.guess_arguments(name, {"encoder.weight": (3, 4)}) is None
+
+
+def test_an_unknown_network_is_answered_with_the_nearest_name():
+    with pytest.raises(UnknownNameError, match=r"'cifar-resnt'; did you mean cifar-resnet"):
+        zoo.build("cifar-resnt")
+
+
+def test_an_unknown_argument_is_answered_with_the_nearest_name():
+    with pytest.raises(UnknownNameError, match=r"'widht'; did you mean width"):
+        zoo.build("small-cnn", widht=3)
+
+
+def test_a_missing_argument_is_named():
+    with pytest.raises(UsageError, match=r"zoo:mlp needs the argument num_classes"):
+        zoo.build("mlp", in_features=3)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, "3", True])
+def test_sizes_must_be_whole_numbers_above_zero(value):
+    with pytest.raises(UsageError, match=r"^width must be a whole number above 0, not"):
+        zoo.build("small-cnn", width=value)
+
+
+def test_the_names_are_had_without_importing_torch():
+    code = "import sys, repprobe.zoo; repprobe.zoo.names(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

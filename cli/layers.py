@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from repprobe.errors import RepprobeError, UsageError
+from repprobe.errors import UsageError
 
 from . import options as o
 from .progress import progress_bars
@@ -173,7 +174,11 @@ def _list(models: Sequence[Path], data: str, settings: dict[str, Any], as_json: 
         source = load_data(data, seed=settings["seed"], image_size=settings["image_size"])
         rows = list_layers(model, source)
     if as_json:
-        say(json.dumps([vars(row) if hasattr(row, "__dict__") else row for row in rows]))
+        say(json.dumps({"model": model.name, "layers": [asdict(row) for row in rows]}))
         return
     cells = [["layer", "type", "shape", "probed", ""]]
-    raise RepprobeError(str(cells))
+    cells += [
+        [r.name, r.type, " × ".join(map(str, r.shape)), "yes" if r.default else "", r.reason]
+        for r in rows
+    ]
+    say(render(cells))

@@ -20,6 +20,7 @@ class Diagnosis:
     best : test figure of the layer that does best inside the clean labels (by validation
         scores, so that the test part has no say in the choice); None where no layer has one.
     own : test figure of the network's own output; None where it has none.
+    raw : test figure of the raw input; None where it was not probed.
     gain, low, high : best minus own on the same test examples, and its 95 % interval; NaN where
         it cannot be had.
     """
@@ -27,6 +28,7 @@ class Diagnosis:
     model: str
     best: Score | None
     own: Score | None
+    raw: Score | None = None
     gain: float = math.nan
     low: float = math.nan
     high: float = math.nan
@@ -49,6 +51,7 @@ class Diagnosis:
             "verdict": self.verdict,
             "best": figure(self.best),
             "own": figure(self.own),
+            "raw": figure(self.raw),
             "gain": {k: _plain(getattr(self, k)) for k in ("gain", "low", "high")},
         }
 
@@ -58,19 +61,31 @@ def diagnose(scores: Scores) -> list[Diagnosis]:
     return [_diagnose(scores, model) for model in scores.models]
 
 
-def _diagnose(scores: Scores, model: str) -> Diagnosis:
-    figures = scores.summary().where(model=model).rows
-    probed = [f for f in figures if f.layer != OUTPUT and math.isfinite(f.value)]
-    own = next((f for f in figures if f.layer == OUTPUT and math.isfinite(f.value)), None)
-    if not probed:
-        return Diagnosis(model, None, own)
+def best_layer(scores: Scores, model: str) -> str | None:
+    """Return the layer that does best inside the clean labels, the earliest of equals.
+
+    Validation scores decide, so that the test part has no say in the choice; only where a layer
+    has none do the test figures. The raw input and the network's output are not candidates.
+    None if no layer has a figure.
+    """
+    figures = {
+        f.layer: f.value
+        for f in scores.summary().where(model=model)
+        if f.layer not in (INPUT, OUTPUT) and math.isfinite(f.value)
+    }
     validation = _validation(scores, model)
-    # Layers without validation scores are compared by their test figures, all or none.
-    complete = all(f.layer in validation for f in probed)
-    best = max(probed, key=lambda f: validation[f.layer] if complete else f.value)
-    if own is None:
-        return Diagnosis(model, best, None)
-    return Diagnosis(model, best, own, *_gain(scores, best, own))
+    ranking = validation if figures.keys() <= validation.keys() else figures
+    return max(figures, key=lambda layer: ranking[layer], default=None)
+
+
+def _diagnose(scores: Scores, model: str) -> Diagnosis:
+    figures = {f.layer: f for f in scores.summary().where(model=model) if math.isfinite(f.value)}
+    layer = best_layer(scores, model)
+    best = None if layer is None else figures[layer]
+    raw, own = figures.get(INPUT), figures.get(OUTPUT)
+    if best is None or own is None:
+        return Diagnosis(model, best, own, raw)
+    return Diagnosis(model, best, own, raw, *_gain(scores, best, own))
 
 
 def _validation(scores: Scores, model: str) -> dict[str, float]:
@@ -96,23 +111,26 @@ def _gain(scores: Scores, best: Score, own: Score) -> tuple[float, float, float]
 def _sentence(d: Diagnosis) -> str:
     if d.best is None:
         return f"{d.model}: no layer could be probed."
-    clean = f"{d.best.clean_labels:,} clean labels"
-    at = "in the raw input itself" if d.best.layer == INPUT else f"at {d.best.layer}"
-    start = (
-        f"{d.model}: the representation is best {at}, where a {d.best.probe} probe on {clean} "
-        f"reaches {_figure(d.best)}"
+    sentence = (
+        f"{d.model}: the representation is best at {d.best.layer}, where a {d.best.probe} probe "
+        f"on {d.best.clean_labels:,} clean labels reaches {_figure(d.best)}; {_comparison(d)}."
     )
+    if d.raw is not None and d.raw.value >= d.best.value:
+        sentence += f" No layer does better than the raw input ({_figure(d.raw)})."
+    return sentence
+
+
+def _comparison(d: Diagnosis) -> str:
     if d.own is None:
-        return f"{start}; the network's own output gives no answer to compare it with."
-    against = f"{start}; the network's own output reaches {_figure(d.own)}"
+        return "there is no output of the network to compare it with"
+    own = f"the network's own output reaches {_figure(d.own)}"
     if not math.isfinite(d.low):
-        return f"{against}."
-    points = f"{100 * abs(d.gain):.1f} points (95 % interval {_span(d)})"
-    if d.low > 0:
-        return f"{against}, {points} less."
-    if d.high < 0:
-        return f"{against}, {points} more."
-    return f"{against}, no different within the error ({100 * d.low:+.1f} to {100 * d.high:+.1f})."
+        return own
+    if d.low <= 0 <= d.high:
+        span = f"{100 * d.low:+.1f} to {100 * d.high:+.1f} points"
+        return f"{own}, no different within the error (a probe gains {span})"
+    side = "less" if d.gain > 0 else "more"
+    return f"{own}, {100 * abs(d.gain):.1f} points (95 % interval {_span(d)}) {side}"
 
 
 def _span(d: Diagnosis) -> str:

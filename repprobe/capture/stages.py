@@ -68,9 +68,9 @@ def last_hidden(trace: Trace) -> Layer | None:
 
 def _head(trace: Trace) -> Call | None:
     units = sorted(trace.root.units, key=lambda unit: unit.end)
-    answers = trace.root.layers
+    answers = {answer.digest for answer in trace.root.layers if answer.digest}
     for unit in reversed(units):
-        if any(trace.same_information(a, b) for a in unit.layers for b in answers if a.digest):
+        if any(layer.digest in answers for layer in unit.layers):
             return unit
     return units[-1] if units else None
 

@@ -59,9 +59,9 @@ def fit_probe(
     """Fit a probe to raw features (n, d) and clean labels.
 
     Labels are classes (n,) in 0…classes − 1, or regression targets (n, t) with classes = 0. The
-    regularization is the one with the lowest loss on left-out examples: cross-entropy over
-    five stratified folds (logistic), squared error leaving out one example at a time, exactly
-    (ridge, on one-hot targets for classes), errors leaving out one example at a time (knn).
+    regularization is the one that does best on left-out examples: in accuracy over five
+    stratified folds (logistic), in squared error leaving out one example at a time, exactly
+    (ridge, on one-hot targets for classes), in accuracy leaving out one at a time (knn).
 
     Raises
     ------
@@ -101,8 +101,7 @@ def _ridge_folds(
 
 
 def _best(path: Path, standardization: Standardization) -> LinearProbe:
-    held_out = np.where(np.isfinite(path.held_out_loss), path.held_out_loss, np.inf)
-    best = int(np.argmin(held_out))
+    best = path.best
     coefficients, intercepts = standardization.fold_into(
         path.coefficients[best].astype(np.float64), path.intercepts[best].astype(np.float64)
     )

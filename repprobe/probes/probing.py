@@ -34,6 +34,11 @@ class LayerFeatures(Protocol):
         """Rows that belong to the clean training part; they come first."""
         ...
 
+    @property
+    def non_finite(self) -> Mapping[str, int]:
+        """Layer → examples in which it has NaN or infinity."""
+        ...
+
     def __getitem__(self, layer: str) -> NDArray[np.floating]:
         """Features (n, width) of a layer."""
         ...
@@ -89,7 +94,7 @@ def probe_layers(
     for order, layer in enumerate(features.layers):
         x = features[layer]
         blank = Score(model, layer, order, x.shape[1], kind, None, 0, "", "test", ALL, "", math.nan)
-        affected = _non_finite(x)
+        affected = features.non_finite[layer]
         if affected:
             scores.rows += _marked(blank, scorer, affected / len(x))
         else:
@@ -118,7 +123,7 @@ def _own_answer(
 ) -> Scores:
     """Score what the network itself puts out, without a probe."""
     base = Score(model, OUTPUT, order, own.shape[1], "none", None, 0, "", "test", ALL, "", math.nan)
-    affected = _non_finite(own)
+    affected = int((~np.isfinite(own).all(axis=1)).sum())
     if affected:
         return Scores(_marked(base, scorer, affected / len(own)))
     if not labels.classes:
@@ -168,10 +173,3 @@ def _probe_layer(
             else regression_over_draws([replace(r, regularization=None) for r in draws])
         )
     return found, probes
-
-
-def _non_finite(x: NDArray[np.floating], block: int = 4096) -> int:
-    """Count the examples of features (n, d) that hold NaN or infinity."""
-    return sum(
-        int((~np.isfinite(x[i : i + block]).all(axis=1)).sum()) for i in range(0, len(x), block)
-    )

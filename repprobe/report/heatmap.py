@@ -121,7 +121,8 @@ class LayerHeatmap:
             grid = Grid.of(self, Ruler())
             mesh = self._draw_cells(ax, grid)
             bar = ax.figure.colorbar(mesh, ax=ax, extend=self._extend(), pad=0.02)
-            bar.set_label(style.metric_label(self.metric))
+            bar.set_label(style.metric_label(self.metric), size=style.LABEL)
+            bar.ax.tick_params(labelsize=style.NOTE)
             # The colour bar took some of the room.
             self._write_numbers(ax, grid, mesh)
             if title:

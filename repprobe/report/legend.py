@@ -44,7 +44,7 @@ def add_legend(axes: Axes, keys: list[str], *, dashed: bool) -> Legend:
         handles,
         keys,
         loc="lower left",
-        bbox_to_anchor=(0, 1.02),
+        bbox_to_anchor=(0, 1),
         borderaxespad=0,
         borderpad=0.2,
         labelspacing=0.35,

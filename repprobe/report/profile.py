@@ -117,11 +117,13 @@ class DepthProfile:
                 return self._draw_page(title, note)
             stack = Stack.of(self.layers)
             self._draw_lines(ax, stack)
-            ax.set_xlabel("\n".join(self._axis_label()))
-            if keys := self._keys():
-                add_legend(ax, [": ".join(key) for key in keys], dashed=self._own_lines)
+            ax.set_xlabel("\n".join(self._axis_label()), size=style.LABEL)
+            raised = 0.0
+            if len(self.models) > 1:
+                legend = add_legend(ax, self.models, dashed=self._own_lines)
+                raised = legend.get_window_extent().height / ax.figure.dpi * 72
             if title:
-                ax.set_title(title, loc="left", weight="bold")
+                ax.set_title(title, loc="left", weight="bold", pad=raised + 6)
             return ax
 
     def _draw_page(self, title: str, note: str) -> Axes:
@@ -170,6 +172,7 @@ class DepthProfile:
         name_rows(ax, self.layers, stack, best)
         ax.spines[["left", "right", "top"]].set_visible(False)
         ax.locator_params(axis="x", nbins=5)
+        ax.tick_params(axis="x", labelsize=style.NOTE)
         shift = 0.0 if len(self.models) == 1 else 0.15 * stack.sizes.pitch
         for model, away in enumerate(np.linspace(-shift, shift, len(self.models))):
             self._draw_model(ax, model, rows + away, stack)
@@ -203,35 +206,31 @@ class DepthProfile:
         shown = np.where(off, left + 0.02 * (right - left), values)
         ax.plot(shown[chain], rows[chain], color=color, lw=1.1, zorder=2)
         bars = np.isfinite(low) & np.isfinite(high) & ~off
-        ax.hlines(rows[bars], low[bars], high[bars], color=color, lw=0.9, zorder=2)
-        for end in (low, high):
-            ax.plot(end[bars], rows[bars], "|", ms=1.2 * size, mew=0.9, color=color, zorder=2)
         within = np.isfinite(values) & ~off
-        for which, face in ((within & layers, color), (within & ~layers, "white")):
+        ring = within & (np.arange(len(values)) == self.best[model])
+        for which, mark, face, wide in (
+            (within & layers, marker, color, size),
+            (within & ~layers, marker, "white", size),
+            (off, "<", color, size),
+            (ring, "o", "none", 2.4 * size),
+        ):
+            if which.any():  # an empty line would still claim room at the figure's corner
+                ax.plot(
+                    shown[which],
+                    rows[which],
+                    mark,
+                    ms=wide,
+                    mfc=face,
+                    mec=color,
+                    mew=0.8,
+                    zorder=3,
+                    clip_on=False,
+                )
+        if bars.any():
+            ax.hlines(rows[bars], low[bars], high[bars], color=color, lw=0.9, zorder=2)
+            ends = np.concatenate([low[bars], high[bars]])
             ax.plot(
-                values[which],
-                rows[which],
-                marker,
-                ms=size,
-                mfc=face,
-                mec=color,
-                mew=0.8,
-                zorder=3,
-                clip_on=False,
-            )
-        ax.plot(shown[off], rows[off], "<", ms=size, color=color, zorder=3, clip_on=False)
-        best = self.best[model]
-        if best is not None and not off[best]:
-            ax.plot(
-                values[best],
-                rows[best],
-                "o",
-                ms=2.4 * size,
-                mfc="none",
-                mec=color,
-                mew=0.8,
-                zorder=3,
-                clip_on=False,
+                ends, np.tile(rows[bars], 2), "|", ms=1.2 * size, mew=0.9, color=color, zorder=2
             )
         if self._own_lines:
             own = self.layers.index(OUTPUT)

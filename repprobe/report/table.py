@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from repprobe.diagnosis import best_layer
 from repprobe.errors import DataError
 from repprobe.probes.scores import ALL, INPUT, OUTPUT, Score, Scores
 
@@ -29,6 +30,7 @@ class Table:
     present : the (model, layer) pairs that the scores speak of.
     points : (model, layer, group) to its figure, if it is there and finite.
     probes : kinds of probe, in the order of the table, "none" excepted.
+    bests : model to its best layer, of the models that have one.
     """
 
     metric: str
@@ -38,6 +40,7 @@ class Table:
     present: frozenset[tuple[str, str]]
     points: dict[tuple[str, str, str], Point]
     probes: list[str]
+    bests: dict[str, str]
 
     @classmethod
     def from_scores(cls, scores: Scores) -> Table:
@@ -71,6 +74,7 @@ class Table:
                 if math.isfinite((point := _one(rows))[0])
             },
             probes=[p for p in dict.fromkeys(row.probe for row in drawn) if p != "none"],
+            bests={m: best for m in scores.models if (best := best_layer(scores, m)) is not None},
         )
 
     def point(self, model: str, layer: str, group: str = ALL) -> Point:
@@ -82,13 +86,8 @@ class Table:
         return self.point(model, layer, group)[0]
 
     def best(self, model: str) -> str | None:
-        """Return the probed layer with the highest overall figure, the earliest of equals."""
-        probed = [
-            layer
-            for layer in self.layers
-            if layer not in (INPUT, OUTPUT) and (model, layer, ALL) in self.points
-        ]
-        return max(probed, key=lambda layer: self.value(model, layer), default=None)
+        """Return the layer that the diagnosis calls best, None if no layer has a figure."""
+        return self.bests.get(model)
 
     @property
     def chance(self) -> float:

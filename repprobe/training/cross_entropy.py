@@ -56,7 +56,7 @@ def train_cross_entropy(
     mean = float("nan")
     for epoch in range(epochs):
         total = 0.0
-        for batch in torch.randperm(len(inputs), generator=order).split(batch_size):
+        for batch in torch.split(torch.randperm(len(inputs), generator=order), batch_size):
             loss = cross_entropy(module(inputs[batch]), targets[batch])
             if not torch.isfinite(loss):
                 raise RepprobeError(
@@ -64,7 +64,7 @@ def train_cross_entropy(
                     "learning rate."
                 )
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             total += float(loss.detach()) * len(batch)

@@ -136,6 +136,17 @@ def test_little_to_draw_is_drawn(layers):
     assert left < right
 
 
+def test_given_axes_keep_their_room_under_an_automatic_layout(recwarn):
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    DepthProfile.from_scores(build()).draw(left)
+    DepthProfile.from_scores(together(build(model="x"), build(model="y"))).draw(right)
+    figure.draw_without_rendering()
+    assert [str(w.message) for w in recwarn] == []
+    assert left.get_position().width > 0.2
+    assert right.get_position().width > 0.2
+
+
 def test_the_profile_can_be_drawn_into_given_axes():
     figure = Figure()
     left, right = figure.subplots(1, 2)
@@ -143,6 +154,8 @@ def test_the_profile_can_be_drawn_into_given_axes():
     scores = together(build(model="x"), build(model="y"))
     assert DepthProfile.from_scores(scores).draw(right, title="two") is right
     assert right.get_title(loc="left") == "two"
-    assert right.get_legend() is not None
+    figure.draw_without_rendering()
+    title = next(t for t in right.get_children() if getattr(t, "get_text", str)() == "two")
+    assert title.get_window_extent().y0 > right.get_legend().get_window_extent().y1
     assert not left.lines
     assert dict(mpl.rcParams) == before

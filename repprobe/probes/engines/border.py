@@ -28,8 +28,10 @@ class Path:
     converged : (R,) whether the fit reached its tolerance.
     held_out_loss : (R,) mean loss on examples left out of the fit: cross-entropy, or squared
         error summed over the targets; NaN where none was left out.
-    held_out_scores : (R, n, k) decision values or predictions for every example by a fit that
-        did not see it; None where none was left out.
+    best : the point that does best on examples left out: in accuracy (logistic), in squared
+        error (ridge); 0 where none was left out.
+    held_out_scores : (n, k) decision values or predictions at the best point, for every example
+        by a fit that did not see it; None where none was left out.
     """
 
     regularization: NDArray[np.float64]
@@ -39,6 +41,7 @@ class Path:
     gradient_norm: NDArray[np.float64]
     converged: NDArray[np.bool_]
     held_out_loss: NDArray[np.float64]
+    best: int
     held_out_scores: Floats | None
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.probes.engines.border import Floats, Integers, Path
+from repprobe.probes.engines.held_out import HeldOut
 
 _TOLERANCE = 1e-6
 _NEVER = -1e3
@@ -26,8 +27,7 @@ class SklearnEngine:
         """See `border.Engine.logistic`; lbfgs, gradient tolerance 1e-6."""
         x = x.astype(np.float64)
         points: list[tuple[Floats, Floats, float, float, bool]] = []
-        losses: list[float] = []
-        best: Floats | None = None
+        held_out = HeldOut(y)
         for strength in grid:
             w, b, converged = _fit_logistic(x, y, classes, strength)
             points.append((w, b, *_logistic_objective(x, y, w, b, strength), converged))
@@ -38,10 +38,8 @@ class SklearnEngine:
                 out = folds == fold
                 w, b, _ = _fit_logistic(x[~out], y[~out], classes, strength)
                 logits[out] = x[out] @ w + b
-            losses.append(float(-_log_softmax(logits)[np.arange(len(y)), y].mean()))
-            if losses[-1] > min(losses):
+            if not held_out.add(logits):
                 break
-            best = logits
         return Path(
             regularization=np.array(grid[: len(points)], np.float64),
             coefficients=np.stack([p[0] for p in points]),
@@ -49,8 +47,9 @@ class SklearnEngine:
             objective=np.array([p[2] for p in points]),
             gradient_norm=np.array([p[3] for p in points]),
             converged=np.array([p[4] for p in points]),
-            held_out_loss=np.array(losses or [np.nan] * len(points)),
-            held_out_scores=best,
+            held_out_loss=np.array(held_out.losses or [np.nan] * len(points)),
+            best=held_out.best,
+            held_out_scores=held_out.scores,
         )
 
     def ridge(
@@ -64,6 +63,7 @@ class SklearnEngine:
         else:
             left_out = [_leave_folds_out(x, y, alpha, folds) for alpha in grid]
         losses = np.array([((y - p) ** 2).sum(axis=1).mean() for p in left_out])
+        best = 0 if np.isnan(losses).all() else int(np.nanargmin(losses))
         objectives, gradients = [], []
         for alpha, (w, b) in zip(grid, fits, strict=True):
             error = x @ w + b - y
@@ -77,9 +77,8 @@ class SklearnEngine:
             gradient_norm=np.array(gradients),
             converged=np.isfinite(objectives),
             held_out_loss=losses,
-            held_out_scores=(
-                None if np.isnan(losses).all() else left_out[int(np.nanargmin(losses))]
-            ),
+            best=best,
+            held_out_scores=None if np.isnan(losses).all() else left_out[best],
         )
 
     def neighbours(self, x: Floats, queries: Floats, k: int, leave_out: bool) -> Integers:

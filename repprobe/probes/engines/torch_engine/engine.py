@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from repprobe.probes.engines.border import Floats, Integers, Path
+from repprobe.probes.engines.held_out import HeldOut
 from repprobe.probes.engines.torch_engine.decomposition import decompose
 from repprobe.probes.engines.torch_engine.logistic import Problems, Solution, solve, zeros
 from repprobe.probes.engines.torch_engine.neighbours import nearest
@@ -41,11 +42,10 @@ class TorchEngine:
         counts = weights.sum(0)
         tolerance = torch.full_like(counts, _FOLD_TOLERANCE)
         tolerance[-1] = _TOLERANCE
-        held_out = None if folds is None else torch.from_numpy(folds).to(self.device)
+        left_out = None if folds is None else torch.from_numpy(folds).to(self.device)
         points: list[Solution] = []
-        losses: list[float] = []
+        held_out = HeldOut(y)
         solution: Solution | None = None
-        best: Tensor | None = None
         for strength in grid:
             problems = Problems(
                 parts.z,
@@ -57,13 +57,10 @@ class TorchEngine:
             )
             solution = _solve_in_groups(problems, solution or zeros(problems, classes))
             points.append(solution.pick(torch.tensor([len(counts) - 1], device=self.device)))
-            if held_out is None:
+            if left_out is None:
                 continue
-            logits = _held_out_logits(parts.z, solution, held_out)
-            losses.append(float(torch.nn.functional.cross_entropy(logits, labels)))
-            if losses[-1] > min(losses):
+            if not held_out.add(_array(_held_out_logits(parts.z, solution, left_out))):
                 break
-            best = logits
         return Path(
             regularization=np.array(grid[: len(points)], np.float64),
             coefficients=_array(torch.stack([parts.basis @ p.coefficients[:, 0] for p in points])),
@@ -71,8 +68,9 @@ class TorchEngine:
             objective=_array(torch.cat([p.objective for p in points])).astype(np.float64),
             gradient_norm=_array(torch.cat([p.gradient_norm for p in points])).astype(np.float64),
             converged=_array(torch.cat([p.decrement for p in points]) <= _TOLERANCE),
-            held_out_loss=np.array(losses or [np.nan] * len(points), np.float64),
-            held_out_scores=None if best is None else _array(best),
+            held_out_loss=np.array(held_out.losses or [np.nan] * len(points)),
+            best=held_out.best,
+            held_out_scores=held_out.scores,
         )
 
     def ridge(
@@ -94,7 +92,7 @@ class TorchEngine:
             objectives.append(float((error**2).sum() + alpha * (w**2).sum()) / len(y))
             gradient = 2 * (rows.T @ error + alpha * w) / len(y)
             gradients.append(float(gradient.abs().max()))
-        best = None if np.isnan(losses).all() else _array(left_out[int(np.nanargmin(losses))])
+        best = 0 if np.isnan(losses).all() else int(np.nanargmin(losses))
         return Path(
             regularization=np.array(grid, np.float64),
             coefficients=_array(torch.stack([w for w, _ in fits])),
@@ -103,7 +101,8 @@ class TorchEngine:
             gradient_norm=np.array(gradients),
             converged=np.isfinite(objectives),
             held_out_loss=losses,
-            held_out_scores=best,
+            best=best,
+            held_out_scores=None if np.isnan(losses).all() else _array(left_out[best]),
         )
 
     def neighbours(self, x: Floats, queries: Floats, k: int, leave_out: bool) -> Integers:

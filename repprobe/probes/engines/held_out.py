@@ -1,0 +1,47 @@
+"""What left-out examples say of each regularization, and which of them is best."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repprobe.probes.engines.border import Floats, Integers
+
+
+class HeldOut:
+    """Judges a growing path by the scores of examples that each fit did not see.
+
+    Attributes
+    ----------
+    losses, accuracies : cross-entropy and accuracy per point of the path.
+    best : the point of the highest accuracy, of those the one of the lowest loss. It is the
+        figure that a probe is judged by; the loss alone would take weaker penalties.
+    scores : (n, k) scores at the best point.
+    """
+
+    def __init__(self, y: Integers) -> None:
+        self._y = y
+        self.losses: list[float] = []
+        self.accuracies: list[float] = []
+        self.best = 0
+        self.scores: Floats | None = None
+
+    def add(self, scores: Floats) -> bool:
+        """Take the scores (n, k) of the next point; return whether the loss still falls."""
+        rows = np.arange(len(self._y))
+        logp = _log_softmax(scores)
+        self.losses.append(float(-logp[rows, self._y].mean()))
+        self.accuracies.append(float((scores.argmax(axis=1) == self._y).mean()))
+        last = len(self.losses) - 1
+        if last == 0 or self._rank(last) > self._rank(self.best):
+            self.best, self.scores = last, scores
+        return self.losses[-1] <= min(self.losses)
+
+    def _rank(self, point: int) -> tuple[float, float]:
+        return self.accuracies[point], -self.losses[point]
+
+
+def _log_softmax(scores: Floats) -> NDArray[np.float64]:
+    shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result

@@ -11,7 +11,7 @@ demo: $(READY)
 	$(BIN)/repprobe demo --out runs/demo
 
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: $(READY)
 	$(BIN)/ruff check .

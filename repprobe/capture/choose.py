@@ -58,9 +58,9 @@ def choose(trace: Trace, patterns: Sequence[str] = ()) -> Choice:
         wanted = {layer.name: layer for layer in default_layers(trace)}
     skipped.update((name, layer.reason) for name, layer in wanted.items() if layer.reason)
     chosen = sorted((la for la in wanted.values() if not la.reason), key=lambda la: la.order)
-    if patterns and not chosen:
+    if not chosen:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
-        raise CaptureError(f"none of the chosen layers can be probed ({reasons}). {LIST_HINT}")
+        raise CaptureError(f"none of the layers can be probed ({reasons}). {LIST_HINT}")
     return Choice(tuple(chosen), skipped)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,9 @@ from repprobe.capture.members import logits
 from repprobe.capture.place import placed
 from repprobe.capture.pooling import Pooler, Pooling
 from repprobe.capture.recorder import Recorder
+from repprobe.capture.run import first_line
 from repprobe.capture.store import OUTPUT, FileStore, MemoryStore, Store, default_memory
-from repprobe.capture.trace import EXAMPLES, first_line, trace
+from repprobe.capture.trace import EXAMPLES, trace
 from repprobe.errors import CaptureError, UsageError
 
 if TYPE_CHECKING:
@@ -34,10 +36,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 """Called with the stage, the examples done, and all examples."""
 
-BATCH_BYTES = {"cpu": 16 << 20}
-"""Bytes of the largest activation of a batch: what is pooled should still be in the cache."""
-
-BATCH_BYTES_ELSEWHERE = 512 << 20
+CPU_BATCH_BYTES, GPU_BATCH_BYTES = 16 << 20, 512 << 20
+"""Bytes of a batch's largest activation; a processor should still find it in its cache."""
 
 BATCH_SIZES = (8, 1024)
 """Smallest and largest batch that is chosen."""
@@ -154,33 +154,39 @@ class _Job:
 
     def _pass(self, run: Trace, recorder: Recorder, source: Pooler, store: Store) -> None:
         inputs, done = self.inputs, 0
+        widths: set[int] = set()
         size = self.batch_size or _batch_size(run, self.device)
         with contextlib.closing(inputs.batches(size)) as batches:
             for raw in batches:
                 x = inputs.prepared(raw, recorder.module, run.integer_inputs)
                 store.add("input", _numbers(source(x)))
-                answer = logits(self._answer(recorder, x, done))
+                answer = _answer(self._run(recorder, x, done), len(x))
+                widths.add(answer.shape[1])
+                if len(widths) == 1:
+                    store.add(OUTPUT, answer)
                 for name, pooled in recorder.features.items():
                     if name not in recorder.failed:
                         store.add(name, _numbers(pooled))
-                if answer is not None and len(answer) == len(x):
-                    store.add(OUTPUT, _numbers(answer.reshape(len(x), -1)))
                 done += len(x)
                 if self.progress:
                     self.progress("capture", done, len(inputs))
+        for name in recorder.failed:
+            store.drop(name)
+        if len(widths) > 1 or 0 in widths:
+            store.drop(OUTPUT)
 
-    def _answer(self, recorder: Recorder, x: Tensor, done: int) -> Any:
+    def _run(self, recorder: Recorder, x: Tensor, done: int) -> Any:
         try:
             return recorder.run(x)
-        except (RuntimeError, MemoryError) as error:
+        except Exception as error:
             line = first_line(error)
-            if isinstance(error, MemoryError) or "memory" in line:
+            if isinstance(error, MemoryError) or re.search("(out of|allocate) memory", line):
                 raise CaptureError(
                     f"a batch of {len(x)} examples does not fit into memory; lower --batch-size."
-                ) from None
+                ) from error
             raise CaptureError(
                 f"the network cannot be run on the examples {done} to {done + len(x) - 1}: {line}"
-            ) from None
+            ) from error
 
     def _features(
         self,
@@ -192,11 +198,9 @@ class _Job:
     ) -> Features:
         arrays = store.arrays()
         output = arrays.pop(OUTPUT, None)
-        for name in recorder.failed:
-            arrays.pop(name, None)
         if len(arrays) < 2:
             name, reason = next(iter(recorder.failed.items()))
-            raise CaptureError(f"none of the chosen layers can be probed ({name}: {reason}).")
+            raise CaptureError(f"none of the layers can be probed ({name}: {reason}).")
         order = ("input", *(layer.name for layer in choice.layers))
         return Features(
             {name: arrays[name] for name in order if name in arrays},
@@ -226,10 +230,18 @@ def _store(
         raise
 
 
+def _answer(output: Any, count: int) -> NDArray[np.float32]:
+    """Return the network's answer (count, C) to a batch; C is 0 if it gave none."""
+    found = logits(output)
+    if found is None or len(found) != count:
+        return np.empty((count, 0), np.float32)
+    return _numbers(found.reshape(count, -1))
+
+
 def _batch_size(run: Trace, device: str) -> int:
     """Return the power of two at which the largest activation has the size that suits."""
     largest = 4 * max(layer.values for layer in (run.source, *run.layers))
-    fitting = BATCH_BYTES.get(device, BATCH_BYTES_ELSEWHERE) // largest
+    fitting = (CPU_BATCH_BYTES if device == "cpu" else GPU_BATCH_BYTES) // largest
     smallest, greatest = BATCH_SIZES
     return min(max(1 << max(fitting, 1).bit_length() - 1, smallest), greatest)
 
@@ -240,4 +252,4 @@ def _answers(run: Trace) -> int:
 
 
 def _numbers(x: Tensor) -> NDArray[np.float32]:
-    return x.detach().to("cpu", non_blocking=False).float().numpy()
+    return x.cpu().float().numpy()

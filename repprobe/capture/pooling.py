@@ -64,8 +64,9 @@ class Pooling:
     def plan(self, shape: Sequence[int], layout: Layout) -> Pooler:
         """Return what pools activations whose examples have that shape and layout."""
         shape = tuple(shape)
+        has_positions = len(shape) > 1
         steps: list[Step] = []
-        if len(shape) > 1 and self.mode not in ("flatten", "none"):
+        if has_positions and self.mode not in ("flatten", "none"):
             if layout in ("sequence", "channels-last"):
                 steps.append(_channels_first)
                 shape = (shape[-1], *shape[:-1])
@@ -76,7 +77,7 @@ class Pooling:
         steps.append(_flat)
         if width < wide:
             steps.append(SparseProjection.draw(wide, width, self.seed))
-        partial = self.mode in ("max", "cls", "last") and len(shape) > 1
+        partial = self.mode in ("max", "cls", "last") and has_positions
         return Pooler(tuple(steps), width, partial)
 
     def _over_positions(

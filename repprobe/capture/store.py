@@ -36,8 +36,12 @@ class Store(Protocol):
         """Return every layer (n, width), read-only."""
         ...
 
+    def drop(self, name: str) -> None:
+        """Forget a layer, if it is there."""
+        ...
+
     def abort(self) -> None:
-        """Drop everything, after an error."""
+        """Forget everything, after an error."""
         ...
 
 
@@ -62,6 +66,9 @@ class MemoryStore:
         for array in self._arrays.values():
             array.flags.writeable = False
         return self._arrays
+
+    def drop(self, name: str) -> None:
+        self._arrays.pop(name, None)
 
     def abort(self) -> None:
         self._arrays.clear()
@@ -115,11 +122,15 @@ class FileStore:
         """Return every layer as a read-only memory map."""
         return {name: np.load(path, mmap_mode="r") for name, path in self.files.items()}
 
+    def drop(self, name: str) -> None:
+        if name in self.files:
+            self.files.pop(name).unlink()
+
     def abort(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _begin(self, name: str, width: int) -> None:
-        path = self.folder / f"{len(self.files):03d}.npy"
+        path = self.folder / f"{len(self._digests):03d}.npy"
         with path.open("wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": (self._rows, width)}
             npy.write_array_header_2_0(file, header)

@@ -28,7 +28,7 @@ GRIDS: dict[Kind, tuple[float, ...]] = {
 """C, alpha and k that are tried, as scikit-learn means them."""
 
 FOLDS = 5
-_SMALL = 2_000_000
+_SMALL = 20_000_000
 """Features times classes up to which float64 costs nothing that a user would notice."""
 
 

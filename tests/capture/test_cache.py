@@ -3,7 +3,9 @@
 import dataclasses
 import errno
 import gc
+import importlib.util
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,7 +28,7 @@ class Counted(nn.Module):
     def __init__(self):
         super().__init__()
         self.one = nn.Linear(6, 8)
-        self.act = nn.ReLU()
+        self.act = nn.LeakyReLU(0.1)
         self.two = nn.Linear(8, 3)
         self.dropout = nn.Dropout(0.1)
 
@@ -104,7 +106,7 @@ def test_temporary_files_go_after_an_exception(net, temporary):
 def test_arrays_are_read_only_wherever_they_are(net, temporary):
     for features in (run(net), run(net, memory_bytes=1)):
         with pytest.raises(ValueError, match="read-only"):
-            features["one"][0, 0] = 1
+            features["act"][0, 0] = 1
 
 
 def test_a_cache_that_fits_is_used_without_a_pass(net, tmp_path):
@@ -140,7 +142,11 @@ def change_module(net):
     net.dropout = nn.Identity()
 
 
-@pytest.mark.parametrize("change", [change_weights, change_module])
+def change_setting(net):
+    net.act.negative_slope = 0.2
+
+
+@pytest.mark.parametrize("change", [change_weights, change_module, change_setting])
 def test_a_changed_network_makes_a_cache_stale(net, tmp_path, change):
     run(net, cache_dir=tmp_path)
     change(net)
@@ -148,6 +154,28 @@ def test_a_changed_network_makes_a_cache_stale(net, tmp_path, change):
     features = run(net, cache_dir=tmp_path)
     assert Counted.passes > passes
     np.testing.assert_array_equal(features["act"], run(net)["act"])
+
+
+def test_changed_code_makes_a_cache_stale(tmp_path):
+    code = """
+import torch
+class Net(torch.nn.Linear):
+    def forward(self, x):
+        return super().forward(x).{activation}()
+"""
+
+    def features(activation):
+        path = tmp_path / f"{activation}.py"
+        path.write_text(code.format(activation=activation))
+        spec = importlib.util.spec_from_file_location("nets", path)
+        nets = importlib.util.module_from_spec(spec)
+        sys.modules["nets"] = nets
+        spec.loader.exec_module(nets)
+        torch.manual_seed(0)
+        return run(nets.Net(6, 3), layers=["Net"], cache_dir=tmp_path / "cache")["Net"]
+
+    assert features("tanh").min() < 0
+    assert features("sigmoid").min() > 0
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
 
 from repprobe.capture.choose import choose
 from repprobe.capture.trace import trace
 from repprobe.errors import CaptureError, UnknownNameError
 
-from .networks import CifarResNet, Outputs, Recurrent, Twice
+from .networks import CifarResNet, Lambda, Outputs, Recurrent, Twice
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,12 @@ def test_layers_that_cannot_be_probed_are_left_out_with_the_reason(outputs):
 def test_nothing_left_is_an_error(outputs):
     with pytest.raises(CaptureError, match=r"\(index: int64 values, not floating point\)"):
         choose(outputs, ["index"])
+
+
+def test_a_network_without_a_layer_to_probe_is_an_error():
+    run = trace(nn.Sequential(Lambda(lambda x: x.long())), torch.randn(3, 6))
+    with pytest.raises(CaptureError, match=r"none of the layers can be probed \(0: int64"):
+        choose(run)
 
 
 def test_an_unknown_layer_has_near_matches_and_the_way_to_list_all(resnet):

@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from repprobe.capture import capture, list_layers
+from repprobe.capture.pooling import Pooling
 from repprobe.capture.recorder import Recorder
+from repprobe.capture.trace import trace
 from repprobe.data.dataset import ArrayPart, Data
 from repprobe.errors import CaptureError, DataError, UnknownNameError, UsageError
 
@@ -270,9 +272,18 @@ def test_a_layer_that_changes_its_shape_between_batches_is_left_out_with_the_rea
     assert "its shape changes between batches" in features.skipped["1"]
 
 
+def test_an_answer_that_changes_its_width_is_no_answer():
+    net = nn.Sequential(nn.Linear(6, 6), Lambda(lambda x: x[:, : 3 + len(x) // 20]))
+    assert run(net, make_data(6), layers=["0"], batch_size=20).output is None
+
+
+def test_an_output_without_scores_is_no_answer():
+    assert run(nn.Sequential(nn.Conv2d(1, 2, 3)), make_data(1, 8, 8)).output is None
+
+
 def test_nothing_that_can_be_recorded_is_an_error():
     net = nn.Sequential(Lambda(lambda x: x[:, : 3 + len(x) // 20]))
-    with pytest.raises(CaptureError, match="none of the chosen layers can be probed"):
+    with pytest.raises(CaptureError, match="none of the layers can be probed"):
         run(net, make_data(6), layers=["0"], batch_size=20)
 
 
@@ -338,8 +349,9 @@ def test_the_list_names_types_and_shapes():
 
 
 def test_hooks_are_there_only_while_recording():
-    net = nn.Linear(2, 2)
-    recorder = Recorder(net, {})
+    net = nn.Sequential(nn.Linear(2, 2))
+    (layer,) = trace(net, torch.randn(3, 2)).layers
+    recorder = Recorder(net, {layer: Pooling().plan(layer.shape, layer.layout)})
     with recorder.attached():
-        pass
-    assert not net._forward_hooks
+        assert len(net[0]._forward_hooks) == 1
+    assert not net[0]._forward_hooks

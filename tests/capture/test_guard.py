@@ -125,3 +125,11 @@ def test_a_buffer_that_holds_nan_is_put_back():
         net(torch.randn(3, 6))
     assert net.last[0].isnan()
     assert net.last[1] == 0
+
+
+def test_transformers_call_their_parts_while_guarded():
+    """Their fused path calls no submodules, and its last digits differ."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    with undisturbed(nn.Identity()):
+        assert not torch.backends.mha.get_fastpath_enabled()
+    assert torch.backends.mha.get_fastpath_enabled() == before

@@ -4,6 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from repprobe.capture.pooling import Pooling
+from repprobe.capture.recorder import Recorder
+from repprobe.capture.stages import default_layers
 from repprobe.capture.trace import trace
 from repprobe.errors import CaptureError
 
@@ -164,3 +167,25 @@ def test_an_exception_that_the_network_catches_does_no_harm():
 
     run = trace(Careful(), torch.randn(3, 4))
     assert [layer.name for layer in run.layers] == ["head"]
+    assert [layer.name for layer in default_layers(run)] == ["head"]
+
+
+@torch.inference_mode()
+def test_calls_of_a_module_that_calls_itself_count_in_the_order_of_their_ends():
+    class Deep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.eye(4) * 2)
+
+        def forward(self, x, depth=2):
+            return (self(x, depth - 1) if depth else x) @ self.weight
+
+    net, x = nn.Sequential(Deep()), torch.randn(3, 4)
+    layers = trace(net, x).layers
+    assert [layer.name for layer in layers] == ["0", "0_1", "0_2"]
+    pooling = Pooling("none")
+    recorder = Recorder(net, {la: pooling.plan(la.shape, la.layout) for la in layers})
+    with recorder.attached():
+        recorder.run(x)
+    for factor, layer in zip((2, 4, 8), layers, strict=True):
+        torch.testing.assert_close(recorder.features[layer.name], x * factor)

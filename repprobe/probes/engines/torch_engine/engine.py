@@ -56,7 +56,8 @@ class TorchEngine:
                 tolerance,
             )
             solution = _solve_in_groups(problems, solution or zeros(problems, classes))
-            points.append(solution.pick(torch.tensor([len(counts) - 1], device=self.device)))
+            last = torch.tensor([len(counts) - 1], device=self.device)
+            points.append(_finished(problems.pick(last), solution.pick(last)))
             if left_out is None:
                 continue
             if not held_out.add(_array(_held_out_logits(parts.z, solution, left_out))):
@@ -137,6 +138,13 @@ def _solve_in_groups(problems: Problems, start: Solution) -> Solution:
     for which in torch.split(everything, group):
         result.put(which, solve(problems.pick(which), start.pick(which)))
     return result
+
+
+def _finished(problem: Problems, solution: Solution) -> Solution:
+    """Go on in float64 where float32 ran out of digits before the tolerance was reached."""
+    if problem.z.dtype == torch.float64 or bool((solution.decrement <= problem.tolerance).all()):
+        return solution
+    return solve(problem.double(), solution.to(torch.float64)).to(problem.z.dtype)
 
 
 def _held_out_logits(z: Tensor, solution: Solution, folds: Tensor) -> Tensor:

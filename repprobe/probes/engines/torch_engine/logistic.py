@@ -45,6 +45,17 @@ class Problems:
             self.tolerance[which],
         )
 
+    def double(self) -> Problems:
+        """Return the same problems in float64."""
+        return Problems(
+            self.z.double(),
+            self.eigenvalues.double(),
+            self.y,
+            self.weights.double(),
+            self.penalty.double(),
+            self.tolerance.double(),
+        )
+
 
 @dataclass
 class Solution:
@@ -59,6 +70,16 @@ class Solution:
     objective: Tensor
     gradient_norm: Tensor
     decrement: Tensor
+
+    def to(self, dtype: torch.dtype) -> Solution:
+        """Return the same solution in another precision."""
+        return Solution(
+            self.coefficients.to(dtype),
+            self.intercepts.to(dtype),
+            self.objective.to(dtype),
+            self.gradient_norm.to(dtype),
+            self.decrement.to(dtype),
+        )
 
     def pick(self, which: Tensor) -> Solution:
         """Return only some of the problems."""
@@ -105,8 +126,8 @@ def solve(problems: Problems, start: Solution, iterations: int = 500) -> Solutio
     state = _State(problems, start)
     for iteration in range(iterations):
         state.differentiate()
-        # L-BFGS' last steps may end in rounding noise: then what was reached is what there is.
-        done = (state.decrement <= state.problems.tolerance) | state.stuck
+        # Where even the gradient's own direction leads nowhere, rounding noise is reached.
+        done = (state.decrement <= state.problems.tolerance) | (state.failures > 1)
         if iteration + 1 == iterations:
             done[:] = True
         if done.any():
@@ -128,7 +149,7 @@ class _State:
         self.w, self.b = start.coefficients.clone(), start.intercepts.clone()
         self.pairs: list[_Pair] = []
         self.previous: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
-        self.stuck = torch.zeros(len(self.b), dtype=torch.bool, device=self.b.device)
+        self.failures = torch.zeros(len(self.b), dtype=torch.int64, device=self.b.device)
         self.logits = self._product(self.w) + self.b
         self.loss, self.p = self._evaluate(self.logits)
         self.objective = self.loss + self._penalty()
@@ -181,7 +202,7 @@ class _State:
         self.problems = self.problems.pick(which)
         for name in ("logits", "p", "w", "gw", "dw"):
             setattr(self, name, getattr(self, name)[:, which])
-        for name in ("b", "gb", "db", "loss", "objective", "stuck", "decrement"):
+        for name in ("b", "gb", "db", "loss", "objective", "failures", "decrement"):
             setattr(self, name, getattr(self, name)[which])
         self.pairs = [pair.pick(which) for pair in self.pairs]
         if self.previous is not None:
@@ -197,7 +218,9 @@ class _State:
         slope = (self.gw * qw).sum((0, 2)) + (self.gb * qb).sum(1)
         along = self._product(qw) + qb
         t = self._search(along, slope, qw)
-        self.stuck = t == 0
+        self.failures = torch.where(t == 0, self.failures + 1, 0)
+        for pair in self.pairs:
+            pair.rho = torch.where(t == 0, 0, pair.rho)
         sw, sb = t[:, None] * qw, t[:, None] * qb
         self.w, self.b = self.w + sw, self.b + sb
         self.previous = sw, sb, self.gw, self.gb
@@ -277,4 +300,6 @@ class _Pair:
 
     def pick(self, which: Tensor) -> _Pair:
         """Return only some of the problems."""
-        return _Pair(self.sw[:, which], self.sb[which], self.yw[:, which], self.yb[which])
+        pair = _Pair(self.sw[:, which], self.sb[which], self.yw[:, which], self.yb[which])
+        pair.rho = self.rho[which]
+        return pair

@@ -1,0 +1,93 @@
+"""The entry point: quick help, no heavy imports, and a clean end after Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import repprobe
+
+COMMAND = [sys.executable, "-c", "from repprobe.cli.main import run; run()"]
+
+
+def test_help_names_the_commands(repprobe):
+    result = repprobe("--help")
+    assert result.status == 0
+    assert "layers" in result.out
+    assert "demo" in result.out
+
+
+def test_the_version(repprobe):
+    assert repprobe("--version").out.startswith("repprobe 0.")
+
+
+def test_an_unknown_command_is_one_line(repprobe):
+    result = repprobe("layer")
+    assert result.status == 2
+    assert len(result.err.splitlines()) == 1
+
+
+def test_heavy_libraries_wait_until_work_starts():
+    code = (
+        "import sys, repprobe.cli.main; "
+        "print([m for m in ('torch', 'numpy', 'sklearn', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_can_all_be_had():
+    assert all(getattr(repprobe, name) for name in repprobe.__all__)
+
+
+def test_ctrl_c_leaves_no_half_written_run(digits_checkpoint, tmp_path):
+    command = [*COMMAND, "layers", str(digits_checkpoint), "-d", "digits", "--seeds", "50"]
+    process = subprocess.Popen(
+        [*command, "--out", "runs/mine"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    runs = tmp_path / "runs"
+    patience = time.monotonic() + 60
+    while not runs.exists() and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert runs.exists(), "the run did not start"
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert "interrupted" in err.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_keeps_the_models_that_were_finished(digits_checkpoint, tmp_path, monkeypatch):
+    import pytest
+
+    from repprobe import pipeline, read_run
+
+    calls = []
+    probe = pipeline.probe_layers
+
+    def interrupted(*args, **kwargs):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return probe(*args, **kwargs)
+
+    monkeypatch.setattr(pipeline, "probe_layers", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="1 of 2 models were finished"):
+        repprobe.layers(
+            [digits_checkpoint, digits_checkpoint],
+            "digits",
+            out=tmp_path / "run",
+            clean=50,
+            layers=("linear",),
+        )
+    run = read_run(tmp_path / "run")
+    assert run.scores.models == ["digits"]
+    assert run.info["interrupted"] is True

@@ -1,0 +1,48 @@
+"""Fixtures of the whole suite: the shared files, and a small network trained on the digits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of real checkpoints and data that lies beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared is not there: no real checkpoint and no CIFAR-10 to test on")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def digits_checkpoint(tmp_path_factory):
+    """A small CNN trained for a few epochs on digits with 40 % uniform noise."""
+    import torch
+
+    from repprobe.checkpoints import Preprocessing, save_checkpoint
+    from repprobe.data import load_data
+    from repprobe.noise import uniform
+    from repprobe.training import train_cross_entropy
+    from repprobe.zoo import build
+
+    data = load_data("digits")
+    raw = data.train.inputs(np.arange(len(data.train)))
+    torch.manual_seed(0)
+    module = build("small-cnn", width=4)
+    train_cross_entropy(
+        module,
+        Preprocessing.parse("unit").apply(raw, data.unit),
+        uniform(data.train.labels, 0.4, 10),
+        epochs=4,
+    )
+    path = tmp_path_factory.mktemp("checkpoints") / "digits.pt"
+    save_checkpoint(
+        path,
+        module,
+        architecture="zoo:small-cnn",
+        arguments={"width": 4},
+        preprocess="unit",
+    )
+    return path

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from repprobe.runs import Run
 
 RATIOS = (0.0, 0.4, 0.8)
-EPOCHS = 60
+EPOCHS = 20
 CLEAN = 300
 
 DemoOut = Annotated[

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from repprobe.probes.engines.border import Floats, Integers
 
-_PATIENCE = 4
+_PATIENCE = 3
 """Points of the path without a gain in accuracy after which none is expected any more."""
 
 

@@ -154,7 +154,7 @@ def test_a_fit_that_is_cut_short_says_so():
     import torch
 
     from repprobe.probes.engines.torch_engine.decomposition import decompose
-    from repprobe.probes.engines.torch_engine.logistic import Problems, solve, zeros
+    from repprobe.probes.engines.torch_engine.logistic import Problems, Solution, solve
 
     generator = np.random.default_rng(0)
     x = torch.from_numpy(generator.normal(size=(200, 30)))
@@ -169,8 +169,8 @@ def test_a_fit_that_is_cut_short_says_so():
         1e-4 * one,
         1e-9 * one,
     )
-    short = solve(problem, zeros(problem, 5), iterations=2)
-    whole = solve(problem, zeros(problem, 5))
+    short = solve(problem, Solution.zeros(problem, 5), iterations=2)
+    whole = solve(problem, Solution.zeros(problem, 5))
     assert short.decrement[0] > 1e-9 >= whole.decrement[0]
     assert short.gradient_norm[0] > whole.gradient_norm[0]
     assert short.objective[0] > whole.objective[0]

@@ -11,7 +11,7 @@ from torch import Tensor
 from repprobe.probes.engines.border import Floats, Integers, Path
 from repprobe.probes.engines.held_out import HeldOut
 from repprobe.probes.engines.torch_engine.decomposition import decompose
-from repprobe.probes.engines.torch_engine.logistic import Problems, Solution, solve, zeros
+from repprobe.probes.engines.torch_engine.logistic import Problems, Solution, solve
 from repprobe.probes.engines.torch_engine.neighbours import nearest
 from repprobe.probes.engines.torch_engine.ridge import RidgeSystem
 
@@ -20,7 +20,7 @@ _TOLERANCE = 1e-6
 _FOLD_TOLERANCE = 1e-4
 """The same for the folds, whose fits only rank the regularizations."""
 _LOGITS = 32_000_000
-"""Logits (examples × problems × classes) of the problems that are solved together."""
+"""Logits (examples × classes), and pairs of L-BFGS, of the problems that are solved together."""
 
 
 class TorchEngine:
@@ -55,7 +55,7 @@ class TorchEngine:
                 1 / (strength * counts),
                 tolerance,
             )
-            solution = _solve_in_groups(problems, solution or zeros(problems, classes))
+            solution = _solve_in_groups(problems, solution or Solution.zeros(problems, classes))
             last = torch.tensor([len(counts) - 1], device=self.device)
             points.append(_finished(problems.pick(last), solution.pick(last)))
             if left_out is None:
@@ -64,7 +64,7 @@ class TorchEngine:
                 break
         return Path(
             regularization=np.array(grid[: len(points)], np.float64),
-            coefficients=_array(torch.stack([parts.basis @ p.coefficients[:, 0] for p in points])),
+            coefficients=_array(torch.stack([parts.basis @ p.coefficients[0] for p in points])),
             intercepts=_array(torch.cat([p.intercepts for p in points])),
             objective=_array(torch.cat([p.objective for p in points])).astype(np.float64),
             gradient_norm=_array(torch.cat([p.gradient_norm for p in points])).astype(np.float64),
@@ -130,7 +130,8 @@ def _weights(n: int, folds: Integers | None) -> Tensor:
 def _solve_in_groups(problems: Problems, start: Solution) -> Solution:
     """Solve as many problems at a time as fit into memory."""
     count, k = start.intercepts.shape
-    group = max(1, _LOGITS // (len(problems.y) * k))
+    each = k * max(len(problems.y), 10 * problems.z.shape[1])
+    group = max(1, _LOGITS // each)
     if group >= count:
         return solve(problems, start)
     result = start.pick(torch.arange(count, device=problems.z.device))
@@ -152,7 +153,7 @@ def _held_out_logits(z: Tensor, solution: Solution, folds: Tensor) -> Tensor:
     logits = z.new_empty(len(z), solution.intercepts.shape[1])
     for fold in range(int(folds.max()) + 1):
         rows = folds == fold
-        logits[rows] = z[rows] @ solution.coefficients[:, fold] + solution.intercepts[fold]
+        logits[rows] = z[rows] @ solution.coefficients[fold] + solution.intercepts[fold]
     return logits
 
 

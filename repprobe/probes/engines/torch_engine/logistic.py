@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-_MEMORY = 10
-"""Pairs kept by L-BFGS."""
-
+from repprobe.probes.engines.torch_engine.lbfgs import Memory
 
 _NO_SIGNAL = 1e-10
 """Squared logits below which a model says nothing, whatever their relative error."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Problems:
     """P problems min_W,b Σ_i weight_ip · CE(y_i, z_i W_p + b_p) + penalty_p/2 · ‖W_p‖².
 
@@ -57,9 +55,9 @@ class Problems:
         )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Solution:
-    """Coefficients (r, P, k), intercepts (P, k), and the certificate of each problem (P,).
+    """Coefficients (P, r, k), intercepts (P, k), and the certificate of each problem (P,).
 
     `decrement` estimates how far the objective lies above its minimum, relative to it, and the
     squared error of the logits, relative to their size: whichever is larger.
@@ -71,46 +69,25 @@ class Solution:
     gradient_norm: Tensor
     decrement: Tensor
 
-    def to(self, dtype: torch.dtype) -> Solution:
-        """Return the same solution in another precision."""
-        return Solution(
-            self.coefficients.to(dtype),
-            self.intercepts.to(dtype),
-            self.objective.to(dtype),
-            self.gradient_norm.to(dtype),
-            self.decrement.to(dtype),
-        )
+    @classmethod
+    def zeros(cls, problems: Problems, classes: int) -> Solution:
+        """Return the start of a path."""
+        r, count = problems.z.shape[1], len(problems.penalty)
+        shapes = ((count, r, classes), (count, classes), (count,), (count,), (count,))
+        return cls(*(problems.z.new_zeros(shape) for shape in shapes))
 
     def pick(self, which: Tensor) -> Solution:
-        """Return only some of the problems."""
-        return Solution(
-            self.coefficients[:, which],
-            self.intercepts[which],
-            self.objective[which],
-            self.gradient_norm[which],
-            self.decrement[which],
-        )
+        """Return a copy of some of the problems."""
+        return Solution(*(getattr(self, f.name)[which] for f in fields(self)))
 
     def put(self, which: Tensor, other: Solution) -> None:
         """Overwrite some of the problems."""
-        self.coefficients[:, which] = other.coefficients
-        self.intercepts[which] = other.intercepts
-        self.objective[which] = other.objective
-        self.gradient_norm[which] = other.gradient_norm
-        self.decrement[which] = other.decrement
+        for f in fields(self):
+            getattr(self, f.name)[which] = getattr(other, f.name)
 
-
-def zeros(problems: Problems, classes: int) -> Solution:
-    """Return the start of a path: all coefficients zero."""
-    r, count = problems.z.shape[1], len(problems.penalty)
-    nothing = problems.z.new_zeros(count)
-    return Solution(
-        problems.z.new_zeros(r, count, classes),
-        problems.z.new_zeros(count, classes),
-        nothing,
-        nothing.clone(),
-        nothing.clone(),
-    )
+    def to(self, dtype: torch.dtype) -> Solution:
+        """Return the same solution in another precision."""
+        return Solution(*(getattr(self, f.name).to(dtype) for f in fields(self)))
 
 
 def solve(problems: Problems, start: Solution, iterations: int = 500) -> Solution:
@@ -121,18 +98,17 @@ def solve(problems: Problems, start: Solution, iterations: int = 500) -> Solutio
     model is of each class by now. An iteration costs two products with z, however long the
     search; problems that have converged are taken out of the batch.
     """
-    result = start.pick(torch.arange(len(problems.penalty), device=problems.z.device))
     active = torch.arange(len(problems.penalty), device=problems.z.device)
+    result = start.pick(active)
     state = _State(problems, start)
     for iteration in range(iterations):
-        state.differentiate()
         # Where even the gradient's own direction leads nowhere, rounding noise is reached.
         done = (state.decrement <= state.problems.tolerance) | (state.failures > 1)
         if iteration + 1 == iterations:
             done[:] = True
         if done.any():
-            result.put(active[done], state.solution().pick(done.nonzero()[:, 0]))
-            left = (~done).nonzero()[:, 0]
+            finished, left = done.nonzero()[:, 0], (~done).nonzero()[:, 0]
+            result.put(active[finished], state.solution().pick(finished))
             if not len(left):
                 break
             active = active[left]
@@ -142,117 +118,104 @@ def solve(problems: Problems, start: Solution, iterations: int = 500) -> Solutio
 
 
 class _State:
-    """Where the iteration stands: the iterate, its logits, the gradient and L-BFGS' memory."""
+    """Where the iteration stands. All unknowns of a problem, W and then b, are one row (P, D)."""
 
     def __init__(self, problems: Problems, start: Solution) -> None:
         self.problems = problems
-        self.w, self.b = start.coefficients.clone(), start.intercepts.clone()
-        self.pairs: list[_Pair] = []
-        self.previous: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
-        self.failures = torch.zeros(len(self.b), dtype=torch.int64, device=self.b.device)
-        self.logits = self._product(self.w) + self.b
+        self.classes = start.intercepts.shape[1]
+        self.at = torch.cat([start.coefficients.flatten(1), start.intercepts], 1)
+        self.memory = Memory(self.at.shape[0], self.at.shape[1], self.at)
+        self.failures = torch.zeros(len(self.at), dtype=torch.int64, device=self.at.device)
+        self.logits = self._product(self.at)
         self.loss, self.p = self._evaluate(self.logits)
-        self.objective = self.loss + self._penalty()
+        self.objective = self.loss + 0.5 * (self._penalized(self.at) * self.at).sum(1)
+        self.differentiate()
 
-    def _product(self, direction: Tensor) -> Tensor:
-        r, count, k = direction.shape
-        return (self.problems.z @ direction.reshape(r, count * k)).reshape(-1, count, k)
+    def _product(self, row: Tensor) -> Tensor:
+        """Return the logits (n, P, k) of unknowns (P, D)."""
+        r, k = self.problems.z.shape[1], self.classes
+        w = row[:, :-k].view(-1, r, k).permute(1, 0, 2).reshape(r, -1)
+        return (self.problems.z @ w).view(-1, len(row), k) + row[:, -k:]
+
+    def _penalized(self, row: Tensor) -> Tensor:
+        """Return penalty · row, without the intercepts."""
+        result = self.problems.penalty[:, None] * row
+        result[:, -self.classes :] = 0
+        return result
+
+    def _given(self, values: Tensor) -> Tensor:
+        """Return the weighted mean (P,) of the values (n, P, k) at the labels."""
+        index = self.problems.y[:, None, None].expand(-1, values.shape[1], 1)
+        return (values.gather(-1, index)[..., 0] * self.problems.weights).sum(0)
 
     def _evaluate(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropy (P,) and class probabilities (n, P, k)."""
+        """Return cross-entropy (P,) and class probabilities (n, P, k)."""
         logp = torch.log_softmax(logits, -1)
-        index = self.problems.y[:, None, None].expand(-1, logits.shape[1], 1)
-        loss = -(logp.gather(-1, index)[..., 0] * self.problems.weights).sum(0)
-        return loss, logp.exp_()
-
-    def _penalty(self) -> Tensor:
-        return 0.5 * self.problems.penalty * (self.w * self.w).sum((0, 2))
+        return -self._given(logp), logp.exp_()
 
     def differentiate(self) -> None:
         """Compute gradient, preconditioner and Newton decrement at the iterate."""
-        weights, penalty = self.problems.weights, self.problems.penalty[:, None]
-        self.curvature = (
-            torch.einsum("npk,np->pk", self.p, weights)
-            - torch.einsum("npk,npk,np->pk", self.p, self.p, weights)
-        ).clamp_min(torch.finfo(self.p.dtype).eps)
-        residual = self.p
-        index = self.problems.y[:, None, None].expand(-1, residual.shape[1], 1)
-        residual.scatter_add_(-1, index, torch.full_like(index, -1, dtype=residual.dtype))
-        residual.mul_(weights[..., None])
-        n, count, k = residual.shape
-        self.gw = (self.problems.z.T @ residual.reshape(n, count * k)).reshape(-1, count, k)
-        self.gw += penalty * self.w
-        self.gb = residual.sum(0)
-        self.dw = 1 / (self.curvature * self.problems.eigenvalues[:, None, None] + penalty)
-        self.db = 1 / self.curvature
-        steep = (self.gw * self.gw * self.dw).sum((0, 2)) + (self.gb * self.gb * self.db).sum(1)
+        problems, p = self.problems, self.p
+        n, count, k = p.shape
+        residual = p * problems.weights[..., None]
+        curvature = residual.sum(0) - (residual * p).sum(0)
+        curvature = curvature.clamp_min(torch.finfo(p.dtype).eps)
+        index = problems.y[:, None, None].expand(-1, count, 1)
+        residual.scatter_add_(-1, index, -problems.weights[..., None])
+        slope = (problems.z.T @ residual.view(n, -1)).view(-1, count, k).permute(1, 0, 2)
+        self.gradient = torch.cat([slope.reshape(count, -1), residual.sum(0)], 1)
+        self.gradient += self._penalized(self.at)
+        stiffness = curvature[:, None] * problems.eigenvalues[:, None]
+        stiffness = (stiffness + problems.penalty[:, None, None]).flatten(1)
+        self.inverse = 1 / torch.cat([stiffness, curvature], 1)
         # Half of `steep`, the Newton decrement, is the height above the minimum; against the
         # length of the iterate in the same norm it is the squared error of the logits.
+        steep = (self.gradient * self.gradient * self.inverse).sum(1)
+        length = (self.at * self.at / self.inverse).sum(1)
         height = 0.5 * steep / self.objective.clamp_min(torch.finfo(steep.dtype).tiny)
-        length = (self.w * self.w / self.dw).sum((0, 2)) + (self.b * self.b / self.db).sum(1)
         self.decrement = torch.maximum(height, steep / (length + _NO_SIGNAL))
 
     def solution(self) -> Solution:
         """Return the iterate with its certificate."""
-        largest = torch.maximum(self.gw.abs().amax((0, 2)), self.gb.abs().amax(1))
-        return Solution(self.w, self.b, self.objective, largest, self.decrement)
+        k = self.classes
+        w = self.at[:, :-k].view(len(self.at), -1, k)
+        largest = self.gradient.abs().amax(1)
+        return Solution(w, self.at[:, -k:], self.objective, largest, self.decrement)
 
     def keep(self, which: Tensor) -> None:
         """Go on with some of the problems."""
         self.problems = self.problems.pick(which)
-        for name in ("logits", "p", "w", "gw", "dw"):
-            setattr(self, name, getattr(self, name)[:, which])
-        for name in ("b", "gb", "db", "loss", "objective", "failures", "decrement"):
+        self.memory.keep(which)
+        self.logits, self.p = self.logits[:, which], self.p[:, which]
+        for name in ("at", "gradient", "inverse", "loss", "objective", "failures", "decrement"):
             setattr(self, name, getattr(self, name)[which])
-        self.pairs = [pair.pick(which) for pair in self.pairs]
-        if self.previous is not None:
-            sw, sb, gw, gb = self.previous
-            self.previous = sw[:, which], sb[which], gw[:, which], gb[which]
 
     def step(self) -> None:
         """Move along L-BFGS' direction, to where the objective is nearly lowest."""
-        if self.previous is not None:
-            sw, sb, gw, gb = self.previous
-            self.pairs = [*self.pairs[-_MEMORY + 1 :], _Pair(sw, sb, self.gw - gw, self.gb - gb)]
-        qw, qb = self._direction()
-        slope = (self.gw * qw).sum((0, 2)) + (self.gb * qb).sum(1)
-        along = self._product(qw) + qb
-        t = self._search(along, slope, qw)
-        self.failures = torch.where(t == 0, self.failures + 1, 0)
-        for pair in self.pairs:
-            pair.rho = torch.where(t == 0, 0, pair.rho)
-        sw, sb = t[:, None] * qw, t[:, None] * qb
-        self.w, self.b = self.w + sw, self.b + sb
-        self.previous = sw, sb, self.gw, self.gb
+        direction = self.memory.direction(self.gradient, self.inverse)
+        before = self.gradient
+        t = self._search(direction)
+        failed = t == 0
+        self.failures = torch.where(failed, self.failures + 1, 0)
+        moved = t[:, None] * direction
+        self.at = self.at + moved
+        self.differentiate()
+        self.memory.add(moved, self.gradient - before)
+        if failed.any():
+            self.memory.forget(failed)
 
-    def _direction(self) -> tuple[Tensor, Tensor]:
-        """L-BFGS' two-loop recursion (Nocedal & Wright, algorithm 7.4)."""
-        qw, qb = self.gw.clone(), self.gb.clone()
-        shares = []
-        for pair in reversed(self.pairs):
-            share = pair.rho * ((pair.sw * qw).sum((0, 2)) + (pair.sb * qb).sum(1))
-            qw -= share[:, None] * pair.yw
-            qb -= share[:, None] * pair.yb
-            shares.append(share)
-        qw *= self.dw
-        qb *= self.db
-        for pair, share in zip(self.pairs, reversed(shares), strict=True):
-            back = pair.rho * ((pair.yw * qw).sum((0, 2)) + (pair.yb * qb).sum(1))
-            qw += (share - back)[:, None] * pair.sw
-            qb += (share - back)[:, None] * pair.sb
-        return qw.neg_(), qb.neg_()
-
-    def _search(self, along: Tensor, slope: Tensor, qw: Tensor, trials: int = 12) -> Tensor:
+    def _search(self, direction: Tensor, trials: int = 12) -> Tensor:
         """Return step lengths (P,) that meet Wolfe's conditions, 0 where none lowers the value.
 
         The objective is convex along the line, so its slope brackets the minimum; new trials
         are Newton's within the bracket. Moves `logits`, `p`, `loss` and `objective` along.
         """
-        penalty, weights = self.problems.penalty, self.problems.weights
-        cross = penalty * (self.w * qw).sum((0, 2))
-        square = penalty * (qw * qw).sum((0, 2))
-        index = self.problems.y[:, None, None].expand(-1, along.shape[1], 1)
-        given = (along.gather(-1, index)[..., 0] * weights).sum(0)
+        weights = self.problems.weights
+        along = self._product(direction)
+        slope = (self.gradient * direction).sum(1)
+        pulled = self._penalized(direction)
+        cross, square = (self.at * pulled).sum(1), (direction * pulled).sum(1)
+        given = self._given(along)
         slack = 4 * torch.finfo(self.objective.dtype).eps * self.objective.abs()
         base = self.objective - self.loss
         t = torch.ones_like(slope)
@@ -261,15 +224,15 @@ class _State:
             logits = self.logits + t[:, None] * along
             loss, p = self._evaluate(logits)
             value = loss + base + t * (cross + 0.5 * t * square)
-            expected = torch.einsum("npk,npk->np", p, along)
+            weighted = p * along
+            expected = weighted.sum(-1)
             tangent = (expected * weights).sum(0) - given + cross + t * square
             fine = (value <= self.objective + 1e-4 * t * slope + slack) & (
                 tangent.abs() <= 0.5 * slope.abs()
             )
-            fine |= t == 0
             if fine.all():
                 break
-            second = torch.einsum("npk,npk->np", p, along * along) - expected * expected
+            second = (weighted * along).sum(-1) - expected * expected
             bend = (second * weights).sum(0) + square
             low = torch.where(tangent < 0, t, low)
             high = torch.where(tangent < 0, high, t)
@@ -286,20 +249,3 @@ class _State:
             value = loss + base + t * (cross + 0.5 * t * square)
         self.logits, self.p, self.loss, self.objective = logits, p, loss, value
         return t
-
-
-class _Pair:
-    """One step s of L-BFGS and the gradient's change y along it."""
-
-    def __init__(self, sw: Tensor, sb: Tensor, yw: Tensor, yb: Tensor) -> None:
-        self.sw, self.sb, self.yw, self.yb = sw, sb, yw, yb
-        product = (sw * yw).sum((0, 2)) + (sb * yb).sum(1)
-        tiny = torch.finfo(product.dtype).tiny
-        # A pair without curvature tells nothing; rho = 0 leaves it out of the recursion.
-        self.rho = torch.where(product > tiny, 1 / product.clamp_min(tiny), 0)
-
-    def pick(self, which: Tensor) -> _Pair:
-        """Return only some of the problems."""
-        pair = _Pair(self.sw[:, which], self.sb[which], self.yw[:, which], self.yb[which])
-        pair.rho = self.rho[which]
-        return pair

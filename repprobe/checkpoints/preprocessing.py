@@ -70,14 +70,11 @@ class Preprocessing:
         """Turn raw inputs (b, channels, …) into the float32 tensor the network takes."""
         import torch
 
-        x = torch.from_numpy(np.ascontiguousarray(raw)).float()
+        # A copy, so that a network that works in place never reaches the data.
+        x = torch.from_numpy(np.array(raw, dtype=np.float32))
         if not self.mean:
             return x
         shape = (1, -1, *([1] * (x.ndim - 2)))
         mean = torch.tensor(self.mean).view(shape)
         std = torch.tensor(self.std).view(shape)
-        return (
-            x.mul_(1.0 / unit).sub_(mean).div_(std)
-            if raw.dtype == np.uint8
-            else ((x / unit - mean) / std)
-        )
+        return x.div_(unit).sub_(mean).div_(std)

@@ -1,0 +1,78 @@
+"""One probe: what is chosen, by whom, and what it gives."""
+
+import numpy as np
+import pytest
+
+from repprobe.errors import ProbeError, UnknownNameError, UsageError
+from repprobe.probes.engines import get_engine
+from repprobe.probes.fitting import GRIDS, KINDS, check_kind, default_kind, fit_probe
+
+ENGINE = get_engine()
+
+
+def blobs(n, width=20, classes=4, seed=0):
+    generator = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(classes, width))
+    y = np.arange(n) % classes
+    return (100 + centres[y] * 0.7 + generator.normal(size=(n, width))).astype(np.float32), y
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_probe_learns_raw_features(kind):
+    (x, y), (test, truth) = blobs(400), blobs(1000, seed=1)
+    probe = fit_probe(kind, x, y, 4, ENGINE)
+    assert (probe.scores(test).argmax(1) == truth).mean() > 0.8
+    assert (probe.validation.argmax(1) == y).mean() > 0.8
+    assert probe.converged
+    assert probe.regularization in GRIDS[kind] or kind == "least-squares"
+
+
+def test_noise_is_answered_with_a_strong_penalty_and_signal_with_a_weak_one():
+    generator = np.random.default_rng(0)
+    noise = generator.normal(size=(200, 50)).astype(np.float32)
+    y = np.arange(200) % 2
+    signal = noise.copy()
+    signal[:, 0] += 20 * y
+    for kind, weak_is_large in (("logistic", True), ("ridge", False)):
+        on_noise = fit_probe(kind, noise, y, 2, ENGINE).regularization
+        on_signal = fit_probe(kind, signal, y, 2, ENGINE).regularization
+        assert on_noise <= on_signal if weak_is_large else on_noise > on_signal
+
+
+def test_validation_scores_come_from_fits_without_the_example():
+    # With more features than examples least squares passes through all it has seen.
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(60, 200)).astype(np.float32), np.arange(60) % 3
+    probe = fit_probe("least-squares", x, y, 3, ENGINE)
+    assert (probe.scores(x).argmax(1) == y).all()
+    assert (probe.validation.argmax(1) == y).mean() < 0.6
+
+
+def test_two_examples_per_class_are_enough():
+    x, y = blobs(8)
+    for kind in KINDS:
+        assert fit_probe(kind, x, y, 4, ENGINE).scores(x).shape == (8, 4)
+
+
+def test_targets_are_fitted_as_numbers():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(100, 5)).astype(np.float32)
+    y = x @ generator.normal(size=(5, 2)) + 3
+    for kind in ("ridge", "least-squares"):
+        np.testing.assert_allclose(fit_probe(kind, x, y, 0, ENGINE).scores(x), y, atol=0.05)
+
+
+def test_features_with_nan_are_refused():
+    x, y = blobs(40)
+    x[3, 3] = np.nan
+    with pytest.raises(ProbeError, match="NaN or infinity"):
+        fit_probe("ridge", x, y, 4, ENGINE)
+
+
+def test_the_probe_must_suit_the_task():
+    assert default_kind("classification") == "logistic"
+    assert default_kind("regression") == "ridge"
+    with pytest.raises(UsageError, match="take ridge or least-squares"):
+        check_kind("knn", "regression")
+    with pytest.raises(UnknownNameError, match="did you mean ridge"):
+        check_kind("rigde", "classification")

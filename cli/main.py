@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Any
 
@@ -23,8 +25,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(layers)
-app.command()(demo)
+
+
+class Interrupted(Exception):
+    """Ctrl-C during a command; typer would turn it into a status without a word."""
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(command)
+    def called(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(str(interrupt)) from None
+
+    return called
+
+
+app.command()(_interruptible(layers))
+app.command()(_interruptible(demo))
 
 # The base of all complaints about the command line: where it stands depends on the version.
 _ClickError: Any = typer.BadParameter.__mro__[2]
@@ -62,9 +81,8 @@ def run() -> None:
         _fail(error.format_message(), error.exit_code)
     except RepprobeError as error:
         _fail(str(error), 2)
-    except (KeyboardInterrupt, typer.Abort) as interrupt:
-        detail = f": {interrupt}" if str(interrupt) else "; nothing was written"
-        _fail(f"interrupted{detail}", 130)
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        _fail(f"interrupted: {interrupt}" if str(interrupt) else "interrupted", 130)
     except BrokenPipeError:
         # Whoever read our output has gone; Python must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -83,10 +83,6 @@ def run() -> None:
         _fail(str(error), 2)
     except (Interrupted, KeyboardInterrupt) as interrupt:
         _fail(f"interrupted: {interrupt}" if str(interrupt) else "interrupted", 130)
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     sys.exit(status if isinstance(status, int) else 0)
 
 

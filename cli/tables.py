@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Sequence
 
@@ -58,7 +59,12 @@ def render(rows: Sequence[Sequence[str]]) -> str:
 def say(line: str = "") -> None:
     """Print to stdout, replacing signs that its encoding lacks."""
     encoding = sys.stdout.encoding or "utf-8"
-    print(line.encode(encoding, "replace").decode(encoding), flush=True)
+    try:
+        print(line.encode(encoding, "replace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 def _value(value: float, percent: bool) -> str:

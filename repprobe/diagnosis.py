@@ -21,6 +21,7 @@ class Diagnosis:
         scores, so that the test part has no say in the choice); None where no layer has one.
     own : test figure of the network's own output; None where it has none.
     raw : test figure of the raw input; None where it was not probed.
+    highest : highest test figure of any layer.
     gain, low, high : best minus own on the same test examples, and its 95 % interval; NaN where
         it cannot be had.
     """
@@ -29,6 +30,7 @@ class Diagnosis:
     best: Score | None
     own: Score | None
     raw: Score | None = None
+    highest: float = math.nan
     gain: float = math.nan
     low: float = math.nan
     high: float = math.nan
@@ -83,9 +85,12 @@ def _diagnose(scores: Scores, model: str) -> Diagnosis:
     layer = best_layer(scores, model)
     best = None if layer is None else figures[layer]
     raw, own = figures.get(INPUT), figures.get(OUTPUT)
+    highest = max(
+        (f.value for la, f in figures.items() if la not in (INPUT, OUTPUT)), default=math.nan
+    )
     if best is None or own is None:
-        return Diagnosis(model, best, own, raw)
-    return Diagnosis(model, best, own, raw, *_gain(scores, best, own))
+        return Diagnosis(model, best, own, raw, highest)
+    return Diagnosis(model, best, own, raw, highest, *_gain(scores, best, own))
 
 
 def _validation(scores: Scores, model: str) -> dict[str, float]:
@@ -112,11 +117,12 @@ def _sentence(d: Diagnosis) -> str:
     if d.best is None:
         return f"{d.model}: no layer could be probed."
     sentence = (
-        f"{d.model}: the representation is best at {d.best.layer}, where a {d.best.probe} probe "
-        f"on {d.best.clean_labels:,} clean labels reaches {_figure(d.best)}; {_comparison(d)}."
+        f"{d.model}: judged inside the clean labels, the representation is best at {d.best.layer}, "
+        f"where a {d.best.probe} probe on {d.best.clean_labels:,} clean labels reaches "
+        f"{_figure(d.best)} on the test part; {_comparison(d)}."
     )
-    if d.raw is not None and d.raw.value >= d.best.value:
-        sentence += f" No layer does better than the raw input ({_figure(d.raw)})."
+    if d.raw is not None and d.raw.value >= d.highest:
+        sentence += f" No layer probed does better than the raw input ({_figure(d.raw)})."
     return sentence
 
 

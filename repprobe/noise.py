@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 
 from repprobe.errors import UsageError
 
+_STREAM = 1
+"""Set apart from the numbers that draw clean labels: else the same seed would draw the corrupted
+examples as the clean ones."""
+
 
 def uniform(
     labels: NDArray[np.int64], ratio: float, classes: int, seed: int = 0
@@ -30,7 +34,7 @@ def uniform(
     """
     if not 0 <= ratio <= 1:
         raise UsageError(f"the noise ratio must lie between 0 and 1, not {ratio}.")
-    generator = np.random.Generator(np.random.PCG64(seed))
+    generator = np.random.Generator(np.random.PCG64([seed, _STREAM]))
     # Only `random` is used: its stream is the same in every version of numpy.
     corrupted = generator.random(len(labels)) < ratio
     drawn = np.minimum((generator.random(len(labels)) * classes).astype(np.int64), classes - 1)

@@ -13,11 +13,11 @@ import numpy as np
 
 from repprobe.data import Data, load_data, stratified_draw
 from repprobe.diagnosis import diagnose
-from repprobe.errors import UsageError
+from repprobe.errors import DataError, UsageError
 from repprobe.probes.engines import Engine, get_engine
 from repprobe.probes.fitting import Kind, check_kind, default_kind
 from repprobe.probes.probing import Labels, probe_layers
-from repprobe.probes.scores import Scores
+from repprobe.probes.scores import ALL, Scores
 from repprobe.provenance import (
     describe_data,
     describe_machine,
@@ -113,6 +113,7 @@ class _Job:
         settings = self.settings
         with self.clock("load"):
             data = source if isinstance(source, Data) else self._load_data(source)
+            _check_data(data)
             kind = check_kind(settings.probe or default_kind(data.task), data.task)
             draws = _draws(data, settings)
             device = _device(settings.device)
@@ -226,6 +227,16 @@ def distinct(names: Sequence[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         result.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
     return result
+
+
+def _check_data(data: Data) -> None:
+    """Raise DataError for labels that no table of scores could tell of."""
+    if ALL in data.classes:
+        raise DataError(
+            f"a class is named '{ALL}', which is what the row of all classes is called; rename it."
+        )
+    if data.task == "regression" and not np.ptp(data.test.labels, axis=0).all():
+        raise DataError("all test targets are the same number: there is nothing to predict.")
 
 
 def _draws(data: Data, settings: Settings) -> dict[int, np.ndarray]:

@@ -68,7 +68,15 @@ def test_without_validation_the_test_figures_decide():
 
 def test_a_network_that_is_no_better_than_its_input_is_told_so():
     (diagnosis,) = diagnose(table(raw_hits=900))
-    assert "No layer does better than the raw input (90.0 %" in diagnosis.verdict
+    assert "No layer probed does better than the raw input (90.0 %" in diagnosis.verdict
+
+
+def test_a_better_layer_on_the_test_part_forbids_that_sentence():
+    scores = table(raw_hits=820)
+    scores.rows[1] = dataclasses.replace(figure("conv", 900))
+    (diagnosis,) = diagnose(scores)
+    assert "best at fc" in diagnosis.verdict
+    assert "raw input" not in diagnosis.verdict
 
 
 def test_a_network_without_output_for_these_classes_has_no_gain():

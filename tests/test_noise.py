@@ -8,7 +8,7 @@ from repprobe.noise import uniform
 
 LABELS = np.arange(20_000) % 10
 
-PINNED = [4, 5, 2, 3, 2, 6, 6, 2, 8, 9, 2, 1]
+PINNED = [3, 9, 0, 2, 4, 5, 2, 7, 8, 9, 0, 5]
 
 
 def test_the_true_class_is_among_those_drawn():
@@ -34,3 +34,11 @@ def test_the_seed_decides_and_the_numbers_are_pinned():
 def test_a_ratio_outside_0_and_1_is_refused():
     with pytest.raises(UsageError, match=r"between 0 and 1, not 1\.5"):
         uniform(LABELS, 1.5, 10)
+
+
+def test_the_clean_draw_of_the_same_seed_is_no_more_corrupted_than_the_rest():
+    from repprobe.data import stratified_draw
+
+    wrong = uniform(LABELS, 0.5, 10, seed=0) != LABELS
+    drawn = stratified_draw(LABELS, 4000, 0, "classification")
+    assert wrong[drawn].mean() == pytest.approx(wrong.mean(), abs=0.03)

@@ -1,5 +1,7 @@
 """`repprobe.layers` from Python: networks and data that were never files."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 
 import repprobe
 from repprobe.data import ArrayPart, Data
-from repprobe.errors import UsageError
+from repprobe.errors import DataError, UsageError
 from repprobe.pipeline import distinct
 
 
@@ -64,6 +66,19 @@ def test_a_layer_with_nan_is_named_in_the_notes():
 def test_nothing_to_probe_is_an_error():
     with pytest.raises(UsageError, match="no model"):
         repprobe.layers([], images())
+
+
+def test_a_class_named_all_is_refused_at_once():
+    data = dataclasses.replace(images(), classes=("a", "all", "c"))
+    with pytest.raises(DataError, match="a class is named 'all'"):
+        repprobe.layers(network(), data)
+
+
+def test_targets_that_never_change_are_refused():
+    part = ArrayPart(np.zeros((9, 1, 6, 6), np.uint8), np.full(9, 2.5))
+    data = dataclasses.replace(images(), train=part, test=part, task="regression", classes=())
+    with pytest.raises(DataError, match="the same number"):
+        repprobe.layers(network(1), data)
 
 
 def test_names_that_occur_again_are_numbered():

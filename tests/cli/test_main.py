@@ -65,6 +65,16 @@ def test_ctrl_c_leaves_no_half_written_run(digits_checkpoint, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_reader_that_has_gone_is_no_bug(digits_checkpoint, tmp_path):
+    command = [*COMMAND, "layers", str(digits_checkpoint), "-d", "digits", "--list"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr.read() == b""
+
+
 def test_ctrl_c_keeps_the_models_that_were_finished(digits_checkpoint, tmp_path, monkeypatch):
     import pytest
 

@@ -39,6 +39,15 @@ def test_noise_is_answered_with_a_strong_penalty_and_signal_with_a_weak_one():
         assert on_noise <= on_signal if weak_is_large else on_noise > on_signal
 
 
+def test_a_rare_class_is_not_given_up_for_a_strong_penalty():
+    # At strong penalties the accuracy stays at the majority's rate for decades.
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(600, 16)).astype(np.float32)
+    y = (x[:, 0] > 1.1).astype(np.int64)
+    probe = fit_probe("logistic", x, y, 2, ENGINE)
+    assert (probe.scores(x).argmax(1) == y).mean() > 0.97
+
+
 def test_validation_scores_come_from_fits_without_the_example():
     # With more features than examples least squares passes through all it has seen.
     generator = np.random.default_rng(0)

@@ -7,9 +7,6 @@ from numpy.typing import NDArray
 
 from repprobe.probes.engines.border import Floats, Integers
 
-_PATIENCE = 3
-"""Points of the path without a gain in accuracy after which none is expected any more."""
-
 
 class HeldOut:
     """Judges a path of ever weaker penalties by the scores of examples each fit did not see.
@@ -17,8 +14,8 @@ class HeldOut:
     Attributes
     ----------
     losses, accuracies : cross-entropy and accuracy per point of the path.
-    best : the point of the highest accuracy, the strongest penalty of equals. Accuracy is the
-        figure that a probe is judged by; the loss would have weaker penalties.
+    best : the point of the highest accuracy, of equals the one of the lowest loss. Accuracy is
+        the figure that a probe is judged by; the loss alone would have weaker penalties.
     scores : (n, k) scores at the best point.
     """
 
@@ -30,18 +27,18 @@ class HeldOut:
         self.scores: Floats | None = None
 
     def add(self, scores: Floats) -> bool:
-        """Take the scores (n, k) of the next point; return whether it is worth going on.
-
-        It is not once the loss has risen, or the accuracy has not for `_PATIENCE` points.
-        """
+        """Take the scores (n, k) of the next point; return whether the loss still falls."""
         rows = np.arange(len(self._y))
         logp = _log_softmax(scores)
         self.losses.append(float(-logp[rows, self._y].mean()))
         self.accuracies.append(float((scores.argmax(axis=1) == self._y).mean()))
         last = len(self.losses) - 1
-        if last == 0 or self.accuracies[last] > self.accuracies[self.best]:
+        if last == 0 or self._rank(last) > self._rank(self.best):
             self.best, self.scores = last, scores
-        return self.losses[-1] <= min(self.losses) and last - self.best < _PATIENCE
+        return self.losses[-1] <= min(self.losses)
+
+    def _rank(self, point: int) -> tuple[float, float]:
+        return self.accuracies[point], -self.losses[point]
 
 
 def _log_softmax(scores: Floats) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ def demo(
             _train(checkpoints / f"noise-{100 * ratio:.0f}.pt", ratio, seed, progress)
             for ratio in RATIOS
         ]
-    settings: dict[str, Any] = {"clean": CLEAN, "seeds": 3, "seed": seed}
+    settings: dict[str, Any] = {"clean": CLEAN, "seed": seed}
     run = probe_and_write(models, "digits", out / "layers", settings)
     if as_json:
         print_json(run)

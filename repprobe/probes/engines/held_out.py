@@ -29,7 +29,7 @@ class HeldOut:
     def add(self, scores: Floats) -> bool:
         """Take the scores (n, k) of the next point; return whether the loss still falls."""
         rows = np.arange(len(self._y))
-        logp = _log_softmax(scores)
+        logp = log_softmax(scores)
         self.losses.append(float(-logp[rows, self._y].mean()))
         self.accuracies.append(float((scores.argmax(axis=1) == self._y).mean()))
         last = len(self.losses) - 1
@@ -41,7 +41,8 @@ class HeldOut:
         return self.accuracies[point], -self.losses[point]
 
 
-def _log_softmax(scores: Floats) -> NDArray[np.float64]:
+def log_softmax(scores: Floats) -> NDArray[np.float64]:
+    """Return the log-probabilities (n, k) of class scores (n, k), in float64."""
     shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
     result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return result

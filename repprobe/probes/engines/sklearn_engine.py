@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.probes.engines.border import Floats, Integers, Path
-from repprobe.probes.engines.held_out import HeldOut
+from repprobe.probes.engines.held_out import HeldOut, log_softmax
 
 _TOLERANCE = 1e-6
 _NEVER = -1e3
@@ -117,19 +117,12 @@ def _logistic_objective(
 ) -> tuple[float, float]:
     """Return the objective per example and its gradient's largest entry."""
     n = len(y)
-    logp = _log_softmax(x @ w + b)
+    logp = log_softmax(x @ w + b)
     objective = -logp[np.arange(n), y].mean() + (w**2).sum() / (2 * strength * n)
     residual = np.exp(logp)
     residual[np.arange(n), y] -= 1
     gradient = x.T @ residual / n + w / (strength * n)
     return float(objective), float(max(np.abs(gradient).max(), np.abs(residual.mean(0)).max()))
-
-
-def _log_softmax(logits: Floats) -> Floats:
-    from scipy.special import log_softmax
-
-    result: Floats = log_softmax(logits, axis=1)
-    return result
 
 
 def _fit_ridge(x: Floats, y: Floats, alpha: float) -> tuple[Floats, Floats]:

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
+Distance = Literal["euclidean", "cosine"]
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """One labelling of the examples: the true classes, the noisy ones, random control labels …
+
+    Attributes
+    ----------
+    y : (n,) classes in 0…classes − 1; not every class need occur.
+    classes : how many there are.
+    """
+
+    y: Integers
+    classes: int
 
 
 @dataclass(frozen=True)
@@ -31,7 +46,8 @@ class Path:
     best : the point that does best on examples left out: in accuracy (logistic), in squared
         error (ridge); 0 where none was left out.
     held_out_scores : (n, k) decision values or predictions at the best point, for every example
-        by a fit that did not see it; None where none was left out.
+        by a fit that did not see it; None where none was left out, or where the examples are
+        gone (fits from sufficient statistics).
     """
 
     regularization: NDArray[np.float64]
@@ -46,34 +62,57 @@ class Path:
 
 
 class Engine(Protocol):
-    """Fits probes. Every method takes standardized features (n, d) without NaN or infinity."""
+    """Fits probes to one layer at a time, all label sets together.
+
+    Every method takes standardized features (n, d) without NaN or infinity, in float32 or
+    float64.
+
+    Attributes
+    ----------
+    name : "torch", "sklearn" or "cuml".
+    streams : whether ridge and least squares are fitted from sufficient statistics, which need
+        no stored features (`repprobe.probes.statistics`).
+    """
 
     name: str
+    streams: bool
 
     def logistic(
-        self, x: Floats, y: Integers, classes: int, grid: Sequence[float], folds: Integers | None
-    ) -> Path:
+        self,
+        x: Floats,
+        labels: Sequence[LabelSet],
+        grid: Sequence[float],
+        folds: Integers | None,
+        whole: bool = False,
+    ) -> list[Path]:
         """Fit multinomial logistic regression with an L2 penalty and a free intercept.
 
         `grid` holds growing values of C; `folds` (n,) the fold that leaves each example out,
-        or None to fit without leaving any out. The path may end early, once the held-out
-        loss has passed its minimum.
+        or None to fit without leaving any out. Unless the `whole` path is asked for, a path may
+        end early, once the held-out loss has passed its minimum. One path per label set.
         """
         ...
 
     def ridge(
-        self, x: Floats, targets: Floats, grid: Sequence[float], folds: Integers | None
-    ) -> Path:
-        """Fit ridge regression with a free intercept to targets (n, k).
+        self,
+        x: Floats,
+        targets: Sequence[Floats],
+        grid: Sequence[float],
+        folds: Integers | None,
+    ) -> list[Path]:
+        """Fit ridge regression with a free intercept to several sets of targets, each (n, k).
 
         alpha = 0 is least squares, of minimum norm where that is not unique. Examples are left
-        out one at a time, exactly, where `folds` is None, else by fold.
+        out one at a time, exactly, where `folds` is None, else by fold. One path per set.
         """
         ...
 
-    def neighbours(self, x: Floats, queries: Floats, k: int, leave_out: bool) -> Integers:
-        """Return (m, k) indices of the nearest rows of `x` (Euclidean), the nearest first.
+    def neighbours(
+        self, x: Floats, queries: Floats, k: int, leave_out: bool, distance: Distance = "euclidean"
+    ) -> Integers:
+        """Return (m, k) indices of the nearest rows of `x`, the nearest first.
 
-        With `leave_out`, `queries` is `x` itself and no row is its own neighbour.
+        With `leave_out`, `queries` is `x` itself and no row is its own neighbour. A row of
+        zeros has no direction: its cosine with any other is taken as 0.
         """
         ...

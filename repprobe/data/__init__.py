@@ -3,14 +3,16 @@
 from repprobe.data.dataset import ArrayPart, Data, Part, SubsetPart, Task
 from repprobe.data.loading import load_data
 from repprobe.data.names import known_names
-from repprobe.data.splits import stratified_draw
+from repprobe.data.splits import Draw, draws, stratified_draw
 
 __all__ = [
     "ArrayPart",
     "Data",
+    "Draw",
     "Part",
     "SubsetPart",
     "Task",
+    "draws",
     "known_names",
     "load_data",
     "stratified_draw",

@@ -10,19 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 _PUBLIC = {
     "capture": "repprobe.capture.extract",
+    "stream": "repprobe.capture.streaming",
+    "replay": "repprobe.capture.streaming",
     "list_layers": "repprobe.capture.listing",
     "LayerInfo": "repprobe.capture.listing",
     "Features": "repprobe.capture.features",
+    "Pass": "repprobe.capture.outcome",
+    "Sink": "repprobe.capture.sink",
     "Pooling": "repprobe.capture.pooling",
 }
 
-__all__ = ["Features", "LayerInfo", "Pooling", "capture", "list_layers"]
+__all__ = [
+    "Features",
+    "LayerInfo",
+    "Pass",
+    "Pooling",
+    "Sink",
+    "capture",
+    "list_layers",
+    "replay",
+    "stream",
+]
 
 if TYPE_CHECKING:
     from repprobe.capture.extract import capture
     from repprobe.capture.features import Features
     from repprobe.capture.listing import LayerInfo, list_layers
+    from repprobe.capture.outcome import Pass
     from repprobe.capture.pooling import Pooling
+    from repprobe.capture.sink import Sink
+    from repprobe.capture.streaming import replay, stream
 
 
 def __getattr__(name: str) -> Any:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.capture.features import Array, Features
-from repprobe.capture.store import OUTPUT, FileStore
+from repprobe.capture.answers import OUTPUT
+from repprobe.capture.features import Features
+from repprobe.capture.outcome import Array
+from repprobe.capture.store import FileStore
 from repprobe.errors import OutputError
 
 if TYPE_CHECKING:

@@ -11,13 +11,12 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from repprobe.capture.outcome import Array, Pass
 from repprobe.errors import UnknownNameError
 
-Array = NDArray[np.float32]
 
-
-class Features:
-    """The features of a network, one row per example: training rows first, then test rows.
+class Features(Pass):
+    """A pass whose features were kept, one row per example: training rows, then test rows.
 
     Parameters
     ----------
@@ -44,13 +43,16 @@ class Features:
         folder: Path | None = None,
         temporary: bool = False,
     ) -> None:
+        super().__init__(
+            train_rows,
+            test_rows,
+            {name: int(array.shape[1]) for name, array in arrays.items()},
+            output,
+            {name: int((non_finite or {}).get(name, 0)) for name in arrays},
+            dict(skipped or {}),
+            notes,
+        )
         self._arrays = dict(arrays)
-        self.train_rows = train_rows
-        self.test_rows = test_rows
-        self.output = output
-        self.non_finite = {name: int((non_finite or {}).get(name, 0)) for name in self._arrays}
-        self.skipped = dict(skipped or {})
-        self.notes = notes
         self.folder = folder
         # runs when the object is closed, collected, or at the end of the process
         self._remove = (
@@ -60,27 +62,9 @@ class Features:
         )
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        """Layer names in the order of execution; `input` is the first."""
-        return tuple(self._arrays)
-
-    @property
-    def widths(self) -> dict[str, int]:
-        """Layer name -> number of features."""
-        return {name: int(array.shape[1]) for name, array in self._arrays.items()}
-
-    @property
-    def train_count(self) -> int:
-        """Number of rows that are training examples; they come first."""
-        return len(self.train_rows)
-
-    @property
     def nbytes(self) -> int:
         """Bytes that the arrays take, in memory or on disk."""
         return sum(array.nbytes for array in self._arrays.values())
-
-    def __len__(self) -> int:
-        return len(self.train_rows) + len(self.test_rows)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -106,6 +90,7 @@ class Features:
     def close(self) -> None:
         """Let go of the arrays, and remove the temporary folder if there is one."""
         self._arrays.clear()
+        self.widths.clear()
         self.output = None
         if self._remove is not None:
             self._remove()

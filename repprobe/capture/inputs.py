@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from repprobe.capture.place import device_of
 from repprobe.errors import DataError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Inputs:
         x = self.model.preprocessing.apply(raw, self.data.unit)
         parameters = (p for p in like.parameters() if p.is_floating_point())
         first = next(parameters, None)
-        device = first.device if first is not None else torch.device("cpu")
+        device = device_of(like)
         if integers:
             return x.to(device, torch.int64)
         return x.to(device, first.dtype if first is not None else torch.float32)

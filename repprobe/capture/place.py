@@ -35,3 +35,9 @@ def placed(module: nn.Module, device: str) -> Iterator[nn.Module]:
         yield root
     else:
         yield copy.deepcopy(root).to(wanted)
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Return where the parameters of a placed network are; the CPU if it has none."""
+    first = next(module.parameters(), None)
+    return torch.device("cpu") if first is None else first.device

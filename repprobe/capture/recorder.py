@@ -26,13 +26,14 @@ class Recorder:
     module : the network, out of its wrappers.
     features : layer name -> (b, width) float32 of the latest batch; no views of activations,
         so nothing that the network does later changes them.
-    non_finite : layer name -> number of examples with NaN or infinity, over all batches.
+    unseen : layer name -> number of examples of the latest batch in which NaN or infinity left
+        no trace in the features.
     failed : layer name -> why it could not be recorded in some batch.
     """
 
     def __init__(self, module: nn.Module, layers: Mapping[Layer, Pooler]) -> None:
         self.features: dict[str, Tensor] = {}
-        self.non_finite: Counter[str] = Counter()
+        self.unseen: dict[str, int] = {}
         self.failed: dict[str, str] = {}
         self.module = unwrap(module)
         self._modules = named_modules(self.module)
@@ -62,7 +63,7 @@ class Recorder:
 
     def run(self, inputs: Tensor) -> Any:
         """Run the network on a batch (b, …), fill `features`, and return what it put out."""
-        self.features = {}
+        self.features, self.unseen = {}, {}
         self._calls.clear()
         self._begun.clear()
         self._examples = len(inputs)
@@ -70,8 +71,6 @@ class Recorder:
         for layer in self._poolers:
             if layer.name not in self.features:
                 self.failed.setdefault(layer.name, "it is not called for every batch")
-        for name, pooled in self.features.items():
-            self.non_finite[name] += _count_non_finite(pooled)
         return output
 
     def _hook(self, name: str) -> Any:
@@ -110,13 +109,11 @@ class Recorder:
             )
             return
         pooler = self._poolers[layer]
-        pooled = pooler(activation)
-        if _shares_memory(pooled, activation):
-            pooled = pooled.clone()
+        pooled = own(pooler(activation), activation)
         if pooler.partial:
             # what max or cls leave out counts as well
             unseen = torch.isfinite(pooled).all(1) & ~torch.isfinite(activation).flatten(1).all(1)
-            self.non_finite[layer.name] += int(unseen.sum())
+            self.unseen[layer.name] = int(unseen.sum())
         self.features[layer.name] = pooled
 
 
@@ -127,12 +124,7 @@ def _by_module(layers: Iterator[Layer]) -> dict[str, dict[int, list[Layer]]]:
     return grouped
 
 
-def _shares_memory(a: Tensor, b: Tensor) -> bool:
-    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
-
-
-def _count_non_finite(pooled: Tensor) -> int:
-    # one sum tells of any NaN or infinity; only then are they counted
-    if bool(torch.isfinite(pooled.sum())):
-        return 0
-    return int((~torch.isfinite(pooled)).any(1).sum())
+def own(pooled: Tensor, activation: Tensor) -> Tensor:
+    """Return the values in memory of their own, which the network does not write to."""
+    shared = pooled.untyped_storage().data_ptr() == activation.untyped_storage().data_ptr()
+    return pooled.clone() if shared else pooled

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.lib import format as npy
-from numpy.typing import NDArray
+from torch import Tensor
 
+from repprobe.capture.outcome import Array
+from repprobe.capture.sink import Sink
 from repprobe.errors import OutputError
-
-Array = NDArray[np.float32]
 
 PREFIX = ".repprobe-"
 """Start of the names of folders that are still being written, or go when the features do."""
 
-OUTPUT = "output"
-"""The name under which the network's own answer is stored beside the layers."""
 
-
-class Store(Protocol):
-    """Takes the rows of every layer, batch by batch, in order."""
-
-    def add(self, name: str, rows: Array) -> None:
-        """Append rows (b, width) to a layer; the first call fixes its width."""
-        ...
+class Store(Sink, Protocol):
+    """A sink that keeps what it is given; layers may also begin later than others."""
 
     def arrays(self) -> dict[str, Array]:
         """Return every layer (n, width), read-only."""
-        ...
-
-    def drop(self, name: str) -> None:
-        """Forget a layer, if it is there."""
         ...
 
     def abort(self) -> None:
@@ -53,13 +45,15 @@ class MemoryStore:
         self._rows = rows
         self._filled: dict[str, int] = {}
 
-    def add(self, name: str, rows: Array) -> None:
-        if name not in self._arrays:
-            self._arrays[name] = np.empty((self._rows, rows.shape[1]), np.float32)
+    def begin(self, widths: Mapping[str, int]) -> None:
+        for name, width in widths.items():
+            self._arrays[name] = np.empty((self._rows, width), np.float32)
             self._filled[name] = 0
+
+    def add(self, name: str, rows: Tensor) -> None:
         start = self._filled[name]
-        self._arrays[name][start : start + len(rows)] = rows
-        self._filled[name] = start + len(rows)
+        end = self._filled[name] = start + len(rows)
+        torch.from_numpy(self._arrays[name][start:end]).copy_(rows)
 
     def arrays(self) -> dict[str, Array]:
         """Return every layer (n, width), read-only like those on disk."""
@@ -100,18 +94,15 @@ class FileStore:
         self._digests: dict[str, hashlib.blake2b] = {}
         self._rows = rows
 
-    def add(self, name: str, rows: Array) -> None:
-        data = np.ascontiguousarray(rows, dtype="<f4")
-        try:
-            if name not in self.files:
-                self._begin(name, data.shape[1])
-            with self.files[name].open("ab") as file:
-                file.write(data.data)
-        except OSError as error:
-            raise OutputError(
-                f"the features cannot be written to '{self.folder}': {_said(error)}; raise "
-                "--memory, lower --width, or make room."
-            ) from None
+    def begin(self, widths: Mapping[str, int]) -> None:
+        with self._writing():
+            for name, width in widths.items():
+                self._begin(name, width)
+
+    def add(self, name: str, rows: Tensor) -> None:
+        data = np.ascontiguousarray(rows.cpu().numpy(), dtype="<f4")
+        with self._writing(), self.files[name].open("ab") as file:
+            file.write(data.data)
         self._digests[name].update(data.data)
 
     def digest(self, name: str) -> str:
@@ -136,6 +127,16 @@ class FileStore:
             npy.write_array_header_2_0(file, header)
         self.files[name] = path
         self._digests[name] = hashlib.blake2b(path.read_bytes(), digest_size=16)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"the features cannot be written to '{self.folder}': {_said(error)}; raise "
+                "--memory, lower --width, or make room."
+            ) from None
 
 
 def default_memory() -> int:

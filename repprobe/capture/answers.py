@@ -1,0 +1,43 @@
+"""Collects what the network itself answers, beside the layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from repprobe.capture.members import logits
+from repprobe.capture.outcome import Array
+from repprobe.capture.store import Store
+
+OUTPUT = "output"
+"""The name under which the network's own answer is stored beside the layers."""
+
+
+class Answers:
+    """Stores the network's answers (b, C) to all batches, if every batch has one of that width."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._width: int | None = None
+
+    def add(self, output: Any, count: int) -> None:
+        """Take what the network put out for the next `count` examples."""
+        found = logits(output)
+        if found is None or len(found) != count:
+            self._give_up()
+            return
+        found = found.reshape(count, -1)
+        if self._width is None:
+            self._width = found.shape[1]
+            self._store.begin({OUTPUT: self._width})
+        if found.shape[1] != self._width:
+            self._give_up()
+        if self._width:
+            self._store.add(OUTPUT, found.float())
+
+    def array(self) -> Array | None:
+        """Return the answers (n, C); None if there are none."""
+        return self._store.arrays().get(OUTPUT)
+
+    def _give_up(self) -> None:
+        self._width = 0
+        self._store.drop(OUTPUT)

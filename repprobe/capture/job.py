@@ -1,0 +1,86 @@
+"""`Job`: what was asked for, checked; and what of it the network turns out to allow."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repprobe.capture import cache
+from repprobe.capture.choose import choose
+from repprobe.capture.inputs import Inputs
+from repprobe.capture.layer import PoolMode
+from repprobe.capture.place import placed
+from repprobe.capture.pooling import Pooling
+from repprobe.capture.sweep import Sweep
+from repprobe.capture.trace import EXAMPLES, trace
+from repprobe.errors import UsageError
+
+if TYPE_CHECKING:
+    from repprobe.checkpoints.model import Model
+    from repprobe.data.dataset import Data
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, the examples done, and all examples."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The arguments of `capture` and `stream` that say what is to be recorded."""
+
+    inputs: Inputs
+    pooling: Pooling
+    patterns: tuple[str, ...]
+    batch_size: int | None
+    device: str
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        data: Data,
+        train_rows: NDArray[np.int64],
+        test_rows: NDArray[np.int64] | None,
+        *,
+        layers: Sequence[str],
+        pool: str,
+        width: int,
+        batch_size: int | None,
+        device: str,
+        seed: int,
+    ) -> Job:
+        """Check the arguments; they are described, and errors listed, at `capture`."""
+        if batch_size is not None and batch_size < 1:
+            raise UsageError(f"the batch size must be 1 or more, not {batch_size}.")
+        return cls(
+            Inputs.of(model, data, train_rows, test_rows),
+            Pooling(cast("PoolMode", pool), width, seed),
+            tuple(layers),
+            batch_size,
+            device,
+        )
+
+    def key(self) -> dict[str, Any]:
+        """Return everything that shapes the features, for the cache."""
+        return {
+            **cache.model_key(self.inputs.model),
+            **cache.inputs_key(self.inputs),
+            **cache.machine_key(self.device),
+            "layers": list(self.patterns),
+            "pooling": [self.pooling.mode, self.pooling.width, self.pooling.seed],
+            "batch_size": self.batch_size,
+        }
+
+    @contextlib.contextmanager
+    def planned(self) -> Iterator[Sweep]:
+        """Place and trace the network, choose its layers, and give what can now be run."""
+        inputs = self.inputs
+        with placed(inputs.model.module, self.device) as module:
+            few = inputs.prepared(inputs.few(EXAMPLES), module)
+            run = trace(module, few, self.pooling.seed)
+            choice = choose(run, self.patterns)
+            yield Sweep(inputs, module, run, choice, self.pooling, self.batch_size)

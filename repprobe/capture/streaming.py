@@ -1,0 +1,81 @@
+"""`stream` and `replay`: features go to a sink, batch by batch, and are not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from repprobe.capture.features import Features
+from repprobe.capture.job import Job, Progress
+from repprobe.capture.outcome import Pass
+from repprobe.capture.sink import Sink
+from repprobe.capture.store import MemoryStore
+
+if TYPE_CHECKING:
+    from repprobe.checkpoints.model import Model
+    from repprobe.data.dataset import Data
+
+
+def stream(
+    model: Model,
+    data: Data,
+    *,
+    sink: Sink,
+    train_rows: NDArray[np.int64],
+    test_rows: NDArray[np.int64] | None = None,
+    layers: Sequence[str] = (),
+    pool: str = "auto",
+    width: int = 1024,
+    batch_size: int | None = None,
+    device: str = "cpu",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Pass:
+    """Hand the pooled activations of a network's layers to a sink while the network runs.
+
+    Only the network's own answer is kept, so that memory does not grow with the features. The
+    arguments and errors are those of `capture`; what the sink raises comes through.
+    """
+    job = Job.of(
+        model,
+        data,
+        train_rows,
+        test_rows,
+        layers=layers,
+        pool=pool,
+        width=width,
+        batch_size=batch_size,
+        device=device,
+        seed=seed,
+    )
+    with job.planned() as sweep:
+        return sweep.run(sink, MemoryStore(len(job.inputs)), progress)
+
+
+def replay(features: Features, sink: Sink, batch: int, device: str = "cpu") -> Pass:
+    """Hand features that were kept to a sink, as `stream` would have done.
+
+    Parameters
+    ----------
+    batch : most rows that the sink is given at once.
+    device : where the sink is given them.
+    """
+    sink.begin(dict(features.widths))
+    for start, end in ((0, features.train_count), (features.train_count, len(features))):
+        for first in range(start, end, batch):
+            for name in features:
+                rows = np.array(features[name][first : min(first + batch, end)], np.float32)
+                sink.add(name, torch.from_numpy(rows).to(device))
+    return Pass(
+        features.train_rows,
+        features.test_rows,
+        dict(features.widths),
+        features.output,
+        features.non_finite,
+        features.skipped,
+        features.notes,
+    )

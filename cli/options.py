@@ -90,10 +90,10 @@ ProbeOption = Annotated[
 CleanOption = Annotated[
     str | None,
     typer.Option(
-        metavar="N|all",
+        metavar="N|all,…",
         rich_help_panel=_PROBE,
-        help="Clean labels that probes are fitted on, drawn from the training part. "
-        "[default: 5000 or all]",
+        help="Clean labels that probes are fitted on, drawn from the training part; several "
+        "numbers, as in 100,1000,all, give nested budgets. [default: 5000 or all]",
     ),
 ]
 SeedsOption = Annotated[
@@ -160,14 +160,27 @@ def parse_memory(text: str | None) -> int | None:
     return size
 
 
-def parse_clean(text: str | None) -> int | str | None:
-    """Read `--clean`: a whole number, or 'all'."""
-    if text is None or text == "all":
-        return text
+def parse_clean(text: str | None) -> int | str | tuple[int | str, ...] | None:
+    """Read `--clean`: a whole number, 'all', or several of these between commas."""
+    if text is None:
+        return None
+    budgets = tuple(_budget(part.strip(), text) for part in text.split(","))
+    return budgets[0] if len(budgets) == 1 else budgets
+
+
+def _budget(part: str, text: str) -> int | str:
+    if part == "all":
+        return part
     try:
-        return int(text.replace(",", "").replace("_", ""))
+        number = int(part)
     except ValueError:
-        raise UsageError(f"--clean takes a whole number or 'all', not '{text}'.") from None
+        number = 0
+    if number < 1:
+        raise UsageError(
+            f"--clean takes whole numbers of at least 1, or 'all', with commas between them "
+            f"(and 5_000 for five thousand), not '{text}'."
+        )
+    return number
 
 
 def parse_arguments(pairs: list[str] | None) -> dict[str, object]:

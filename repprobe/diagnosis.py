@@ -24,6 +24,8 @@ class Diagnosis:
     highest : highest test figure of any layer.
     gain, low, high : best minus own on the same test examples, and its 95 % interval; NaN where
         it cannot be had.
+    curve : test figures of the best layer, one per number of clean labels, increasing; `best` is
+        the last.
     """
 
     model: str
@@ -34,10 +36,17 @@ class Diagnosis:
     gain: float = math.nan
     low: float = math.nan
     high: float = math.nan
+    curve: tuple[Score, ...] = ()
+
+    @property
+    def enough(self) -> Score | None:
+        """Figure of the fewest clean labels with which the best layer is no worse than `own`."""
+        own = math.nan if self.own is None else self.own.value
+        return next((f for f in self.curve if f.value >= own), None)
 
     @property
     def verdict(self) -> str:
-        """One sentence for people."""
+        """A sentence or two for people."""
         return _sentence(self)
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,29 +64,33 @@ class Diagnosis:
             "own": figure(self.own),
             "raw": figure(self.raw),
             "gain": {k: _plain(getattr(self, k)) for k in ("gain", "low", "high")},
+            "curve": [figure(score) for score in self.curve],
         }
 
 
 def diagnose(scores: Scores) -> list[Diagnosis]:
-    """Return a diagnosis per model of the table, in order."""
+    """Return a diagnosis per model of the table, in order, at its largest budget."""
     return [_diagnose(scores, model) for model in scores.models]
 
 
 def best_layer(scores: Scores, model: str) -> str | None:
     """Return the layer that does best inside the clean labels, the earliest of equals.
 
-    Validation scores decide, so that the test part has no say in the choice; only where a layer
-    has none do the test figures. The raw input and the network's output are not candidates.
-    None if no layer has a figure.
+    Takes the probes on as many clean labels as there are. Their validation scores decide, by
+    the leading metric or else by the mean squared error, so that the test part has no say in
+    the choice; only where a layer has none do the test figures. The raw input and the network's
+    output are not candidates. None if no layer has a figure.
     """
+    scores = scores.where(model=model).at()
     figures = {
         f.layer: f.value
-        for f in scores.summary().where(model=model)
+        for f in scores.summary()
         if f.layer not in (INPUT, OUTPUT) and math.isfinite(f.value)
     }
-    validation = _validation(scores, model)
-    ranking = validation if figures.keys() <= validation.keys() else figures
-    return max(figures, key=lambda layer: ranking[layer], default=None)
+    for ranking in (_validation(scores, scores.metric, 1), _validation(scores, "mse", -1), figures):
+        if figures.keys() <= ranking.keys():
+            return max(figures, key=lambda layer: ranking[layer], default=None)
+    return None
 
 
 def _diagnose(scores: Scores, model: str) -> Diagnosis:
@@ -88,17 +101,17 @@ def _diagnose(scores: Scores, model: str) -> Diagnosis:
     highest = max(
         (f.value for la, f in figures.items() if la not in (INPUT, OUTPUT)), default=math.nan
     )
-    if best is None or own is None:
-        return Diagnosis(model, best, own, raw, highest)
-    return Diagnosis(model, best, own, raw, highest, *_gain(scores, best, own))
+    gain = (math.nan,) * 3 if best is None or own is None else _gain(scores, best, own)
+    probed = scores.where(model=model, layer=layer)
+    curve = [f for b in probed.budgets for f in probed.summary(b) if math.isfinite(f.value)]
+    return Diagnosis(model, best, own, raw, highest, *gain, tuple(curve))
 
 
-def _validation(scores: Scores, model: str) -> dict[str, float]:
-    """Return the mean validation figure per layer."""
-    rows = scores.where(model=model, split="validation", group=ALL, metric=scores.metric).rows
+def _validation(scores: Scores, metric: str, sign: int) -> dict[str, float]:
+    """Return per layer the mean validation figure times `sign`."""
     values: dict[str, list[float]] = {}
-    for row in rows:
-        values.setdefault(row.layer, []).append(row.value)
+    for row in scores.where(split="validation", group=ALL, metric=metric):
+        values.setdefault(row.layer, []).append(sign * row.value)
     return {layer: sum(v) / len(v) for layer, v in values.items()}
 
 
@@ -106,8 +119,9 @@ def _gain(scores: Scores, best: Score, own: Score) -> tuple[float, float, float]
     """Return best minus own with a paired interval, without one where outcomes are not held."""
     import numpy as np
 
-    theirs = scores.outcomes.get((own.model, own.layer, own.seed))
-    ours = [o for (m, x, _), o in scores.outcomes.items() if (m, x) == (best.model, best.layer)]
+    theirs = scores.outcomes.get((own.model, own.layer, own.clean_labels, own.seed))
+    place = (best.model, best.layer, best.clean_labels)
+    ours = [hits for at, hits in scores.outcomes.items() if at[:3] == place]
     if theirs is None or not ours:
         return best.value - own.value, math.nan, math.nan
     return over_draws(np.stack(ours).astype(float) - theirs.astype(float))
@@ -123,7 +137,23 @@ def _sentence(d: Diagnosis) -> str:
     )
     if d.raw is not None and d.raw.value >= d.highest:
         sentence += f" No layer probed does better than the raw input ({_figure(d.raw)})."
-    return sentence
+    return sentence + _budgets(d)
+
+
+def _budgets(d: Diagnosis) -> str:
+    """Say how few clean labels do, where several numbers were tried."""
+    if len(d.curve) < 2:
+        return ""
+    enough = d.enough
+    if enough in (None, d.curve[-1]):
+        fewest = d.curve[0]
+        return (
+            f" With {fewest.clean_labels:,} clean labels a probe there reaches {_figure(fewest)}."
+        )
+    return (
+        f" With {enough.clean_labels:,} clean labels a probe there already reaches "
+        f"{_figure(enough)}, no less than the network's own output."
+    )
 
 
 def _comparison(d: Diagnosis) -> str:

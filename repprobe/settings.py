@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 from repprobe.errors import UsageError
 
@@ -27,7 +27,8 @@ class Settings:
     layers : glob patterns over dotted names; "all" for every leaf; () for one per stage.
     pool, width : how an activation becomes a vector, and its greatest length.
     probe : "logistic", "ridge", "least-squares" or "knn"; None takes the task's default.
-    clean : number of clean labels, "all", or None for 5,000 or all, whichever is fewer.
+    clean : number of clean labels, "all", several of those for nested budgets, or None for
+        5,000 or all, whichever is fewer.
     seeds, seed : how many draws of clean labels, and the seed of the first.
     engine : "auto", "torch" or "sklearn".
     device : "auto", "cpu", "cuda", …
@@ -45,7 +46,7 @@ class Settings:
     pool: str = "auto"
     width: int = 1024
     probe: str | None = None
-    clean: int | str | None = None
+    clean: int | str | Sequence[int | str] | None = None
     seeds: int = 1
     seed: int = 0
     engine: str = "auto"
@@ -60,10 +61,21 @@ class Settings:
         for name in ("image_size", "batch_size", "memory"):
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), 1)
-        if self.clean not in (None, "all"):
-            _at_least("clean", self.clean, 1)
-        if self.clean == "all" and self.seeds > 1:
+        if self.budgets == ():
+            raise UsageError("--clean names no number of clean labels.")
+        for budget in self.budgets or ():
+            if budget != "all":
+                _at_least("clean", budget, 1)
+        if self.seeds > 1 and self.budgets is not None and set(self.budgets) == {"all"}:
             raise UsageError("with all labels there is one draw only; take --clean N or --seeds 1.")
+
+    @property
+    def budgets(self) -> tuple[int | Literal["all"], ...] | None:
+        """The numbers of clean labels as they were given, None where none was."""
+        if self.clean is None:
+            return None
+        given = (self.clean,) if isinstance(self.clean, (int, str)) else tuple(self.clean)
+        return cast("tuple[int | Literal['all'], ...]", given)
 
 
 def _at_least(name: str, value: Any, least: int) -> None:

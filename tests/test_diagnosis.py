@@ -10,12 +10,17 @@ from repprobe.probes.intervals import wilson
 from repprobe.probes.scores import Score, Scores
 
 
-def figure(layer, hits, n=1000, split="test", probe="logistic"):
+def figure(layer, hits, n=1000, split="test", probe="logistic", clean=500):
     value, low, high = wilson(hits, n)
-    seed = "" if layer == "output" else 0
+    seed, clean = ("", 0) if layer == "output" else (0, clean)
     return Score(
-        "net", layer, 1, 64, probe, 0.1, 500, seed, split, "all", "accuracy", value, low, high
+        "net", layer, 1, 64, probe, 0.1, clean, seed, split, "all", "accuracy", value, low, high
     )
+
+
+def error(layer, value, clean=500):
+    row = figure(layer, 0, split="validation", probe="ridge", clean=clean)
+    return dataclasses.replace(row, metric="mse", value=value)
 
 
 def outcomes(hits, n=1000):
@@ -32,9 +37,9 @@ def table(own_hits=700, best_hits=800, raw_hits=300):
         figure("output", own_hits, probe="none"),
     ]
     held = {
-        ("net", "fc", 0): outcomes(best_hits),
-        ("net", "conv", 0): outcomes(600),
-        ("net", "output", ""): outcomes(own_hits),
+        ("net", "fc", 500, 0): outcomes(best_hits),
+        ("net", "conv", 500, 0): outcomes(600),
+        ("net", "output", 0, ""): outcomes(own_hits),
     }
     return Scores(rows, held)
 
@@ -92,3 +97,65 @@ def test_layers_that_could_not_be_scored_are_never_best():
     scores = table()
     scores.rows[3] = dataclasses.replace(scores.rows[3], value=float("nan"))
     assert best_layer(scores, "net") == "conv"
+
+
+def test_without_validation_predictions_the_squared_error_decides():
+    rows = [r for r in table().rows if r.split == "test"]
+    assert best_layer(Scores([*rows, error("conv", 0.02), error("fc", 0.03)]), "net") == "conv"
+
+
+def test_the_leading_metric_goes_before_the_squared_error():
+    rows = [*table().rows, error("conv", 0.02), error("fc", 0.03)]
+    assert best_layer(Scores(rows), "net") == "fc"
+
+
+def test_regression_is_ranked_by_the_squared_error_too():
+    rows = [dataclasses.replace(r, metric="r2") for r in table().rows if r.split == "test"]
+    assert best_layer(Scores([*rows, error("conv", 2.0), error("fc", 3.0)]), "net") == "conv"
+
+
+def budgets(*fc, own_hits=700):
+    """A table whose layer `fc` has these hits with 10, 100, 1,000 … clean labels."""
+    rows = [figure("output", own_hits, probe="none")]
+    held = {("net", "output", 0, ""): outcomes(own_hits)}
+    for power, hits in enumerate(fc, 1):
+        rows += [
+            figure("conv", 990 - hits, clean=10**power),
+            figure("conv", 990 - hits, split="validation", clean=10**power),
+            figure("fc", hits, clean=10**power),
+            figure("fc", hits, split="validation", clean=10**power),
+        ]
+        held["net", "fc", 10**power, 0] = outcomes(hits)
+    return Scores(rows, held)
+
+
+def test_the_largest_budget_decides_and_is_compared():
+    (diagnosis,) = diagnose(budgets(400, 750, 800))
+    assert (diagnosis.best.layer, diagnosis.best.clean_labels) == ("fc", 1000)
+    assert diagnosis.gain == pytest.approx(0.1)
+    assert [(f.clean_labels, f.value) for f in diagnosis.curve] == [
+        (10, 0.4),
+        (100, 0.75),
+        (1000, 0.8),
+    ]
+
+
+def test_the_fewest_labels_that_match_the_output_are_told():
+    (diagnosis,) = diagnose(budgets(400, 700, 800))
+    assert diagnosis.verdict.endswith(
+        " With 100 clean labels a probe there already reaches 70.0 % (67.1 to 72.8), no less than "
+        "the network's own output."
+    )
+
+
+@pytest.mark.parametrize("hits", [(400, 600, 800), (400, 600, 690)])
+def test_where_fewer_labels_are_not_enough_the_smallest_budget_is_told(hits):
+    (diagnosis,) = diagnose(budgets(*hits))
+    assert diagnosis.verdict.endswith(
+        " With 10 clean labels a probe there reaches 40.0 % (37.0 to 43.1)."
+    )
+
+
+def test_with_one_budget_nothing_is_said_of_budgets():
+    (diagnosis,) = diagnose(table())
+    assert "a probe there" not in diagnosis.verdict

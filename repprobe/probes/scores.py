@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "input", "output"
 """The layers that are none: the raw input, and the network's own answer without a probe."""
 
+Place = tuple[str, str, int, int | str]
+"""Model, layer, clean labels and seed."""
+
 ALL = "all"
 """The group of all test examples, and the seed of a row that sums up several draws."""
 
@@ -35,7 +38,7 @@ class Score:
     probe : "logistic", "ridge", "least-squares", "knn", or "none" for `output`.
     regularization : the chosen C (logistic), alpha (ridge) or k (knn) as scikit-learn means
         them; None where there is none.
-    clean_labels : number of clean labels the probe was fitted on.
+    clean_labels : number of clean labels the probe was fitted on; 0 where none was fitted.
     seed : of the draw of clean labels; "all" sums up several draws; "" for `output`.
     split : "test", "validation" (clean labels, each by a fit without it) or "train".
     group : "all" or a class name.
@@ -70,14 +73,14 @@ class Scores:
     Attributes
     ----------
     rows : the figures.
-    outcomes : (model, layer, seed) → (n,) whether each test example was answered right; held in
-        memory only, for comparisons on the same examples.
+    outcomes : (model, layer, clean_labels, seed) → (n,) whether each test example was answered
+        right, for comparisons on the same examples; `output` has 0 and "". In memory only.
     """
 
     def __init__(
         self,
         rows: Iterable[Score] = (),
-        outcomes: Mapping[tuple[str, str, int | str], NDArray[np.bool_]] | None = None,
+        outcomes: Mapping[Place, NDArray[np.bool_]] | None = None,
     ) -> None:
         self.rows: list[Score] = list(rows)
         self.outcomes = dict(outcomes or {})
@@ -105,9 +108,34 @@ class Scores:
         """The metric that leads: "accuracy" for classification, "r2" for regression."""
         return "r2" if any(r.metric == "r2" for r in self.rows) else "accuracy"
 
-    def summary(self) -> Scores:
-        """Return one leading test figure per model and layer, over all draws, in depth order."""
-        rows = self.where(split="test", group=ALL, metric=self.metric)
+    @property
+    def budgets(self) -> list[int]:
+        """The numbers of clean labels that probes were fitted on, increasing."""
+        return sorted({r.clean_labels for r in self.rows} - {0})
+
+    def at(self, clean_labels: int | None = None) -> Scores:
+        """Return the rows of one budget, by default of each model's largest.
+
+        Rows without a fitted probe, of `output` and of layers that have NaN, are of every budget.
+        """
+        budgets: dict[str, int] = {}
+        for r in self.rows:
+            budgets[r.model] = clean_labels or max(budgets.get(r.model, 0), r.clean_labels)
+        return Scores(
+            (r for r in self.rows if r.clean_labels in (0, budgets[r.model])),
+            {
+                place: hits
+                for place, hits in self.outcomes.items()
+                if place[2] in (0, budgets[place[0]])
+            },
+        )
+
+    def summary(self, clean_labels: int | None = None) -> Scores:
+        """Return one leading test figure per model and layer, over all draws, in depth order.
+
+        Takes the probes on `clean_labels` labels, by default on as many as there are.
+        """
+        rows = self.at(clean_labels).where(split="test", group=ALL, metric=self.metric)
         several = {(r.model, r.layer) for r in rows if r.seed == ALL}
         return Scores(r for r in rows if (r.model, r.layer) not in several or r.seed == ALL)
 

@@ -1,7 +1,9 @@
 """The long table keeps its columns and survives a round trip."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from repprobe.errors import DataError
@@ -38,9 +40,44 @@ def test_another_table_is_refused():
 
 
 def test_the_summary_takes_the_row_over_all_draws_where_there_is_one():
-    import dataclasses
-
-    over = dataclasses.replace(ROW, seed="all", value=0.55)
-    other = dataclasses.replace(ROW, layer="layer1.1")
+    over = replace(ROW, seed="all", value=0.55)
+    other = replace(ROW, layer="layer1.1")
     summary = Scores([ROW, over, other]).summary()
     assert [(r.layer, r.value) for r in summary] == [("layer1.0", 0.55), ("layer1.1", 0.5)]
+
+
+def several_budgets():
+    own = replace(ROW, layer="output", clean_labels=0, seed="", value=0.8)
+    broken = replace(ROW, layer="layer2.0", clean_labels=0, seed="", value=math.nan)
+    large = replace(ROW, clean_labels=1000, value=0.7)
+    small = [replace(ROW, seed=s, value=v) for s, v in ((0, 0.5), (1, 0.4), ("all", 0.45))]
+    outcomes = {
+        ("net", "layer1.0", 500, 0): np.array([True]),
+        ("net", "layer1.0", 1000, 0): np.array([False]),
+        ("net", "output", 0, ""): np.array([True]),
+    }
+    return Scores([large, *small, broken, own], outcomes)
+
+
+def test_the_summary_takes_the_largest_budget_or_the_one_asked_for():
+    scores = several_budgets()
+    assert scores.budgets == [500, 1000]
+    assert [r.value for r in scores.summary()][::2] == [0.7, 0.8]
+    assert [(r.layer, r.seed) for r in scores.summary(500)] == [
+        ("layer1.0", "all"),
+        ("layer2.0", ""),
+        ("output", ""),
+    ]
+
+
+def test_a_budget_keeps_its_outcomes_and_those_of_the_output():
+    assert list(several_budgets().at().outcomes) == [
+        ("net", "layer1.0", 1000, 0),
+        ("net", "output", 0, ""),
+    ]
+
+
+def test_every_model_is_summed_up_at_its_own_largest_budget():
+    other = replace(ROW, model="other", clean_labels=100, value=0.3)
+    values = {r.model: r.value for r in Scores([ROW, other]).summary()}
+    assert values == {"net": 0.5, "other": 0.3}

@@ -15,7 +15,7 @@ from repprobe.errors import UsageError
 
 from . import options as o
 from .progress import progress_bars
-from .tables import layer_table, render, say
+from .tables import budget_table, layer_table, render, say
 
 if TYPE_CHECKING:
     from repprobe.runs import Run
@@ -118,27 +118,36 @@ def probe_and_write(models: Sequence[Path], data: str, out: Path, settings: dict
 def show(run: Run) -> None:
     """Print a table per model, the verdicts, and where the files are."""
     for model, diagnosis in zip(run.info["models"], run.info["diagnoses"], strict=True):
-        best = diagnosis["best"]
+        best = diagnosis["best"] and diagnosis["best"]["layer"]
+        scores = run.scores.where(model=model["name"])
         say(f"{model['name']}: {model['architecture']}, {model['parameters']:,} parameters")
-        say(render(layer_table(run.scores.where(model=model["name"]), best and best["layer"])))
+        if len(scores.budgets) > 1:
+            what = "R²" if scores.metric == "r2" else "accuracy in %"
+            say(f"{what} with 95 % intervals, by number of clean labels")
+            say(render(budget_table(scores, best)))
+        else:
+            say(render(layer_table(scores, best)))
         say()
     for diagnosis in run.info["diagnoses"]:
         say(diagnosis["verdict"])
     if run.folder is not None:
-        names = "scores.csv, run.json, heatmap.png, heatmap.svg, profile.png, profile.svg"
-        say(f"\n{run.folder}: {names}")
+        from repprobe.runs import INFO, SCORES
+
+        pictures = sorted({path.name for path in run.folder.iterdir()} - {SCORES, INFO})
+        say(f"\n{run.folder}: {', '.join([SCORES, INFO, *pictures])}")
 
 
 def print_json(run: Run) -> None:
     """Print the run as one JSON object."""
     figures = [
         {"model": r.model, "layer": r.layer, "order": r.order, "width": r.width}
-        | {"regularization": r.regularization, "metric": r.metric}
+        | {"clean_labels": r.clean_labels, "regularization": r.regularization}
+        | {"metric": r.metric}
         | {
             k: None if v != v else v
             for k, v in (("value", r.value), ("low", r.low), ("high", r.high))
         }
-        for r in run.scores.summary()
+        for r in run.scores.leading()
     ]
     say(json.dumps({**run.info, "layers": figures, "folder": str(run.folder)}, allow_nan=False))
 

@@ -27,7 +27,6 @@ def layer_table(scores: Scores, best: str | None) -> list[list[str]]:
     percent = figures.metric == "accuracy"
     rows = [["layer", "accuracy" if percent else "R²", "95 % interval", "width", "chosen", ""]]
     for figure in figures:
-        mark = " ◀" if figure.layer == best else ""
         rows.append(
             [
                 figure.layer,
@@ -35,9 +34,26 @@ def layer_table(scores: Scores, best: str | None) -> list[list[str]]:
                 _interval(figure, percent),
                 f"{figure.width:,}",
                 _chosen(scores, figure),
-                bar(figure.value) + mark,
+                bar(figure.value) + _mark(figure, best),
             ]
         )
+    return rows
+
+
+def budget_table(scores: Scores, best: str | None) -> list[list[str]]:
+    """Return the cells of one model's table with a column per number of clean labels.
+
+    The network's own answer, which needs none, stands in every column. What was chosen is that
+    of the most labels.
+    """
+    columns = [{f.layer: f for f in scores.summary(budget)} for budget in scores.budgets]
+    percent = scores.metric == "accuracy"
+    rows = [["layer", *(f"{budget:,}" for budget in scores.budgets), "chosen", ""]]
+    for figure in scores.summary():
+        found = [column.get(figure.layer) for column in columns]
+        cells = [_with_reach(f, percent) if f else "" for f in found]
+        chosen = _chosen(scores, figure)
+        rows.append([figure.layer, *cells, chosen, _mark(figure, best).strip()])
     return rows
 
 
@@ -81,6 +97,20 @@ def _interval(figure: Score, percent: bool) -> str:
     return f"{figure.low:.3f} – {figure.high:.3f}"
 
 
+def _with_reach(figure: Score, percent: bool) -> str:
+    """Return the figure and how far its interval reaches on the longer side."""
+    if not math.isfinite(figure.value):
+        return "NaN"
+    scale, digits = (100, 1) if percent else (1, 3)
+    reach = max(figure.high - figure.value, figure.value - figure.low)
+    text = f"{scale * figure.value:.{digits}f}"
+    return f"{text} ±{scale * reach:.{digits}f}" if math.isfinite(reach) else text
+
+
+def _mark(figure: Score, best: str | None) -> str:
+    return " ◀" if figure.layer == best else ""
+
+
 def _chosen(scores: Scores, figure: Score) -> str:
     """Return the chosen regularization, or its range over the draws of clean labels."""
     if figure.layer == OUTPUT:
@@ -89,12 +119,13 @@ def _chosen(scores: Scores, figure: Score) -> str:
         return "NaN or infinity"
     if figure.probe not in _STRENGTH:
         return ""
+    fits = scores.where(layer=figure.layer, clean_labels=figure.clean_labels)
     strengths = {
         r.regularization
-        for r in scores.where(layer=figure.layer, split="test", group=ALL, metric=figure.metric)
+        for r in fits.where(split="test", group=ALL, metric=figure.metric)
         if r.seed != ALL and r.regularization is not None
     }
     name, ends = _STRENGTH[figure.probe], sorted({min(strengths), max(strengths)})
     text = f"{name}=" + "…".join(f"{s:.2g}" for s in ends)
-    failed = scores.where(layer=figure.layer, metric="converged", value=0.0)
+    failed = fits.where(metric="converged", value=0.0)
     return f"{text} (not converged)" if len(failed) else text

@@ -12,6 +12,9 @@ from repprobe.errors import UsageError
 DEFAULT_CLEAN = 5000
 """Clean labels that probes are fitted on, where the user names no number and has as many."""
 
+Budgets = tuple[int | Literal["all"], ...]
+"""Numbers of clean labels; "all" is the whole training part."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -70,12 +73,12 @@ class Settings:
             raise UsageError("with all labels there is one draw only; take --clean N or --seeds 1.")
 
     @property
-    def budgets(self) -> tuple[int | Literal["all"], ...] | None:
+    def budgets(self) -> Budgets | None:
         """The numbers of clean labels as they were given, None where none was."""
         if self.clean is None:
             return None
-        given = (self.clean,) if isinstance(self.clean, (int, str)) else tuple(self.clean)
-        return cast("tuple[int | Literal['all'], ...]", given)
+        single = isinstance(self.clean, str) or not isinstance(self.clean, Sequence)
+        return cast("Budgets", (self.clean,) if single else tuple(cast("Budgets", self.clean)))
 
 
 def _at_least(name: str, value: Any, least: int) -> None:

@@ -14,7 +14,7 @@ def test_budgets_are_a_tuple_whatever_was_given(clean, budgets):
     assert Settings(clean=clean).budgets == budgets
 
 
-@pytest.mark.parametrize("clean", [0, "many", [100, 0], [100, "many"], [1.5], []])
+@pytest.mark.parametrize("clean", [0, 1.5, "many", [100, 0], [100, "many"], [1.5], []])
 def test_budgets_that_are_no_numbers_are_refused(clean):
     with pytest.raises(UsageError, match="--clean"):
         Settings(clean=clean)

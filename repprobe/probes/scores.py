@@ -130,14 +130,22 @@ class Scores:
             },
         )
 
-    def summary(self, clean_labels: int | None = None) -> Scores:
-        """Return one leading test figure per model and layer, over all draws, in depth order.
+    def leading(self) -> Scores:
+        """Return one leading test figure per model, layer and budget, over all draws.
 
-        Takes the probes on `clean_labels` labels, by default on as many as there are.
+        They are in the order of models, depth and budget.
         """
-        rows = self.at(clean_labels).where(split="test", group=ALL, metric=self.metric)
-        several = {(r.model, r.layer) for r in rows if r.seed == ALL}
-        return Scores(r for r in rows if (r.model, r.layer) not in several or r.seed == ALL)
+        rows = self.where(split="test", group=ALL, metric=self.metric)
+        several = {(r.model, r.layer, r.clean_labels) for r in rows if r.seed == ALL}
+        kept = [
+            r for r in rows if r.seed == ALL or (r.model, r.layer, r.clean_labels) not in several
+        ]
+        models = {model: place for place, model in enumerate(self.models)}
+        return Scores(sorted(kept, key=lambda r: (models[r.model], r.order, r.clean_labels)))
+
+    def summary(self, clean_labels: int | None = None) -> Scores:
+        """Return the leading figures of one budget, by default of each model's largest."""
+        return self.at(clean_labels).leading()
 
     def to_csv(self) -> str:
         """Return the table as CSV text: six significant digits, NaN and None as empty."""

@@ -47,8 +47,8 @@ def test_the_summary_takes_the_row_over_all_draws_where_there_is_one():
 
 
 def several_budgets():
-    own = replace(ROW, layer="output", clean_labels=0, seed="", value=0.8)
-    broken = replace(ROW, layer="layer2.0", clean_labels=0, seed="", value=math.nan)
+    own = replace(ROW, layer="output", order=3, clean_labels=0, seed="", value=0.8)
+    broken = replace(ROW, layer="layer2.0", order=2, clean_labels=0, seed="", value=math.nan)
     large = replace(ROW, clean_labels=1000, value=0.7)
     small = [replace(ROW, seed=s, value=v) for s, v in ((0, 0.5), (1, 0.4), ("all", 0.45))]
     outcomes = {
@@ -67,6 +67,15 @@ def test_the_summary_takes_the_largest_budget_or_the_one_asked_for():
         ("layer1.0", "all"),
         ("layer2.0", ""),
         ("output", ""),
+    ]
+
+
+def test_the_leading_figures_of_all_budgets_are_in_order_of_depth_and_budget():
+    assert [(r.layer, r.clean_labels, r.seed) for r in several_budgets().leading()] == [
+        ("layer1.0", 500, "all"),
+        ("layer1.0", 1000, 0),
+        ("layer2.0", 0, ""),
+        ("output", 0, ""),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The legend of several models: who is who, outside of the data."""
+"""Legends of models and of layers: who is who, outside of the data."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 HANDLE = 0.4
 """Inches: a sample of the line, and the space after it."""
+
+MOST_LINES = 4
+"""Models past which the networks' own answers are no longer drawn as lines."""
 
 DASHED = (0, (4, 3))
 """How the network's own answer is drawn."""
@@ -52,4 +55,36 @@ def add_legend(axes: Axes, keys: list[str], *, dashed: bool) -> Legend:
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
+    return legend
+
+
+def add_side_legend(axes: Axes, names: dict[str, str], *, bold: str, dashed: str) -> Legend:
+    """Add a legend at the right of the axes, from the layers' names to their colours.
+
+    The name `bold` stands out; `dashed`, if it is not empty, names the dashed line.
+    """
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=color, lw=2.4 if name == bold else 1.6)
+        for name, color in names.items()
+    ]
+    labels = list(names)
+    if dashed:
+        handles.append(Line2D([], [], color=style.INK, lw=0.9, ls=DASHED))
+        labels.append(dashed)
+    legend = axes.legend(
+        handles,
+        labels,
+        loc="upper left",
+        bbox_to_anchor=(1.03, 1),
+        borderaxespad=0,
+        borderpad=0.2,
+        labelspacing=0.35,
+        handlelength=1.8,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+        if text.get_text() == bold:
+            text.set_fontweight("bold")
     return legend

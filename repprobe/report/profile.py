@@ -21,7 +21,7 @@ from repprobe.report.layout import (
     new_figure,
     place,
 )
-from repprobe.report.legend import DASHED, add_legend, fit_keys
+from repprobe.report.legend import DASHED, MOST_LINES, add_legend, fit_keys
 from repprobe.report.table import Table
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 
 PLOT, PLOT_OF_MANY = 2.2, 3.0
 """Inches: width of the plot itself, for one model and for several."""
-
-MOST_LINES = 4
-"""Models past which the networks' own accuracies are marks only, no longer lines."""
-
-FLOOR_R2 = -0.25
-"""R² below which a point goes to the edge of the plot; a bad fit can be at −1000."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +83,8 @@ class DepthProfile:
         )
 
     def limits(self) -> tuple[float, float]:
-        """Return the ends of the axis, in the unit of the values: the data and a margin."""
-        drawn = np.concatenate([self.values, self.low, self.high])
-        drawn = drawn[np.isfinite(drawn)]
-        if not drawn.size:
-            return 0.0, 1.0
-        low, high = float(drawn.min()), float(drawn.max())
-        if self.metric == "r2":
-            low, high = max(low, FLOOR_R2), max(high, FLOOR_R2 + 0.1)
-        margin = max(0.06 * (high - low), 0.01)
-        return low - margin, high + margin
+        """Return the ends of the axis, in the unit of the values."""
+        return style.span(np.concatenate([self.values, self.low, self.high]), self.metric)
 
     def draw(self, ax: Axes | None = None, *, title: str | None = None, note: str = "") -> Axes:
         """Draw the profile and return its axes.

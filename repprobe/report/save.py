@@ -1,4 +1,4 @@
-"""The picture files of a run: heatmap and profile, each as PNG and as SVG."""
+"""The picture files of a run: heatmap, profile and budget curve, as PNG and as SVG."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from repprobe.errors import OutputError
 from repprobe.probes.scores import Scores
 from repprobe.report import style
+from repprobe.report.budgets import BudgetCurve
 from repprobe.report.heatmap import LayerHeatmap
 from repprobe.report.profile import DepthProfile
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def save_figures(scores: Scores, folder: Path, *, verdict: str = "") -> list[Path]:
-    """Write `heatmap.png`, `heatmap.svg`, `profile.png` and `profile.svg` into the folder.
+    """Write `heatmap`, `profile` and, for several budgets, `budgets` into the folder.
 
-    The same scores give the same bytes. Text in the SVG files stays text.
+    Each is a PNG and an SVG file. Heatmap and profile show the largest budget. The same scores
+    give the same bytes. Text in the SVG files stays text.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ def save_figures(scores: Scores, folder: Path, *, verdict: str = "") -> list[Pat
 
     Returns
     -------
-    The paths of the four files.
+    The paths of the files.
 
     Raises
     ------
@@ -41,6 +43,8 @@ def save_figures(scores: Scores, folder: Path, *, verdict: str = "") -> list[Pat
         "heatmap": LayerHeatmap.from_scores(scores).draw(note=verdict),
         "profile": DepthProfile.from_scores(scores).draw(note=verdict),
     }
+    if len(scores.budgets) > 1:
+        pictures["budgets"] = BudgetCurve.from_scores(scores).draw(note=verdict)
     files = {
         folder / f"{name}.{kind}": render(axes, kind)
         for name, axes in pictures.items()

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 INK, SOFT, RULE = "#1a1a1a", "#5f5f5f", "#e3e3e3"
 """Text and marks; secondary text; guide lines."""
 
@@ -28,6 +31,9 @@ LONGEST_SIDE = 6000
 """Pixels past which a PNG gets a lower resolution, though never one that blurs the names."""
 
 NBSP = "\N{NO-BREAK SPACE}"
+
+FLOOR_R2 = -0.25
+"""R² below which nothing is drawn to scale; a bad fit can be at −1000."""
 
 PAD = 0.08
 TITLE, LABEL, NOTE = 9.0, 7.5, 7.0
@@ -104,6 +110,14 @@ def resolution(width: float, height: float) -> float:
     return min(wanted, 65_000 / longest)  # the rasterizer's own limit is 2^16 pixels
 
 
+def depth_colors(count: int) -> list[str]:
+    """Return colours for `count` layers in depth order, dark to light, all legible on white."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colormaps[COLORMAP](0.9 * place / max(count - 1, 1))) for place in range(count)]
+
+
 def color(model: int) -> str:
     """Return the colour of the model at this place; after seven they come again."""
     import seaborn as sns
@@ -120,6 +134,18 @@ def marker(model: int) -> str:
 def metric_label(metric: str) -> str:
     """Return the axis label of a leading metric."""
     return "Test R²" if metric == "r2" else "Test accuracy (%)"
+
+
+def span(figures: NDArray[np.float64], metric: str) -> tuple[float, float]:
+    """Return the ends of an axis for the figures and a margin; NaN is left out."""
+    drawn = figures[np.isfinite(figures)]
+    if not drawn.size:
+        return 0.0, 1.0
+    low, high = float(drawn.min()), float(drawn.max())
+    if metric == "r2":
+        low, high = max(low, FLOOR_R2), max(high, FLOOR_R2 + 0.1)
+    margin = max(0.06 * (high - low), 0.01)
+    return low - margin, high + margin
 
 
 def scaled(value: float, metric: str) -> float:

@@ -20,7 +20,7 @@ MISSING: Point = (math.nan, math.nan, math.nan)
 
 @dataclass(frozen=True)
 class Table:
-    """The test figures of the leading metric.
+    """The test figures of the leading metric, each model's at one number of clean labels.
 
     Attributes
     ----------
@@ -43,13 +43,14 @@ class Table:
     bests: dict[str, str]
 
     @classmethod
-    def from_scores(cls, scores: Scores) -> Table:
-        """Pick the figures out of the scores.
+    def from_scores(cls, scores: Scores, clean_labels: int | None = None) -> Table:
+        """Pick the figures at one budget, by default the largest, out of the scores.
 
         A summing row (seed "all") goes before those of single draws; draws without one are
         averaged, and have no interval. Raises DataError if there is nothing to draw, or if
         several kinds of probe compete for one place.
         """
+        scores = scores.at(clean_labels)
         metric = scores.metric
         places: dict[tuple[str, str, str], list[Score]] = defaultdict(list)
         for row in scores:
@@ -149,17 +150,11 @@ def _one(rows: list[Score]) -> Point:
         return rows[0].value, rows[0].low, rows[0].high
     first = rows[0]
     probes = list(dict.fromkeys(row.probe for row in rows))
-    counts = list(dict.fromkeys(row.clean_labels for row in rows))
     where = f"layer '{first.layer}' of model '{first.model}'"
     if len(probes) > 1:
         raise DataError(
             f"{where} has figures of several probes ({', '.join(probes)}); "
             "draw the rows of one probe at a time."
-        )
-    if len(counts) > 1:
-        raise DataError(
-            f"{where} has figures for several numbers of clean labels "
-            f"({', '.join(map(str, counts))}); draw the rows of one number at a time."
         )
     if len({row.seed for row in rows}) < len(rows):
         raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -83,3 +84,25 @@ def deep(layers: int, *, long: bool = False) -> dict[str, float]:
 def together(*scores: Scores) -> Scores:
     """Return the rows of several tables as one."""
     return Scores(row for table in scores for row in table)
+
+
+def over_budgets(scores: Scores, *budgets: int) -> Scores:
+    """Return the scores at each number of clean labels, the lower the fewer there are.
+
+    The last has the figures as given; the network's own answer stands once.
+    """
+    rows = [replace(r, clean_labels=0) for r in scores if r.layer == OUTPUT]
+    for place, budget in enumerate(budgets, 1):
+        share = (place / len(budgets)) ** 0.5
+        rows += [
+            replace(
+                r,
+                clean_labels=budget,
+                value=r.value * share,
+                low=r.low - r.value * (1 - share),
+                high=r.high - r.value * (1 - share),
+            )
+            for r in scores
+            if r.layer != OUTPUT
+        ]
+    return Scores(rows)

@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 from matplotlib.text import Text
-from score_builders import CIFAR10, RESNET20, build, deep, together
+from score_builders import CIFAR10, RESNET20, build, deep, over_budgets, together
 
-from repprobe.report import DepthProfile, LayerHeatmap, style
+from repprobe.report import BudgetCurve, DepthProfile, LayerHeatmap, style
 from repprobe.report.layout import Ruler, Stack
 
 VERDICT = (
@@ -55,6 +55,20 @@ def written(monkeypatch):
     return boxes
 
 
+def assert_apart(written, figure):
+    """No text touches another, and none leaves the page."""
+    boxes = np.array([box for _, box in written.values()])
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, 2:] <= np.array(figure.bbox.size)).all()
+
+    left, bottom, right, top = boxes.T
+    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    along = np.minimum(top[:, None], top) - np.maximum(bottom[:, None], bottom)
+    touching = np.argwhere(np.triu((across > 0) & (along > 0), k=1))
+    texts = [text for text, _ in written.values()]
+    assert [(texts[i], texts[j]) for i, j in touching] == []
+
+
 @pytest.mark.parametrize("kind", [LayerHeatmap, DepthProfile])
 @pytest.mark.parametrize("case", CASES)
 def test_names_stand_in_full_and_no_text_touches_another_or_leaves_the_page(case, kind, written):
@@ -66,16 +80,17 @@ def test_names_stand_in_full_and_no_text_touches_another_or_leaves_the_page(case
     assert set(display.layers) <= set(texts)
     if kind is LayerHeatmap:
         assert set(display.columns) <= set(texts)
-    boxes = np.array([box for _, box in written.values()])
+    assert_apart(written, figure)
 
-    assert (boxes[:, :2] >= 0).all()
-    assert (boxes[:, 2:] <= np.array(figure.bbox.size)).all()
 
-    left, bottom, right, top = boxes.T
-    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    along = np.minimum(top[:, None], top) - np.maximum(bottom[:, None], bottom)
-    touching = np.argwhere(np.triu((across > 0) & (along > 0), k=1))
-    assert [(texts[i], texts[j]) for i, j in touching] == []
+@pytest.mark.parametrize("budgets", [(1, 2), (100, 1000, 5000, 1_281_167), (4000, 4999, 5000)])
+@pytest.mark.parametrize("case", CASES)
+def test_no_text_of_the_budget_curve_touches_another_or_leaves_the_page(case, budgets, written):
+    figure = BudgetCurve.from_scores(over_budgets(CASES[case], *budgets)).draw(note=VERDICT).figure
+    with style.look():
+        figure.canvas.draw()
+    assert f"{budgets[-1]:,}" in [text for text, _ in written.values()]
+    assert_apart(written, figure)
 
 
 def test_the_legend_and_the_remarks_stand_outside_of_the_data(written):

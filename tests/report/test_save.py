@@ -1,4 +1,4 @@
-"""The four picture files."""
+"""The picture files of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 from PIL import Image
-from score_builders import CIFAR10, RESNET20, build, deep
+from score_builders import CIFAR10, RESNET20, build, deep, over_budgets
 
 from repprobe.errors import DataError, OutputError
 from repprobe.probes.scores import Scores
@@ -29,6 +29,13 @@ def folder(tmp_path_factory):
 
 def test_the_files_are_there_and_no_others(folder):
     assert sorted(path.name for path in folder.iterdir()) == NAMES
+
+
+def test_several_budgets_have_a_picture_of_their_own(tmp_path):
+    paths = save_figures(over_budgets(build(), 100, 5000), tmp_path / "a")
+    assert [path.name for path in paths] == [*NAMES, "budgets.png", "budgets.svg"]
+    again = save_figures(over_budgets(build(), 100, 5000), tmp_path / "b")
+    assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in again]
 
 
 def test_the_same_scores_give_the_same_bytes_through_csv_as_well(folder, tmp_path):

@@ -60,7 +60,6 @@ def test_training_figures_and_figures_about_the_fit_are_left_out():
     ("other", "words"),
     [
         ({"probe": "ridge"}, r"layer 'a' of model 'm'.*several probes \(logistic, ridge\)"),
-        ({"clean_labels": 500}, r"numbers of clean labels \(100, 500\)"),
         ({}, "same figure twice"),
     ],
 )
@@ -68,6 +67,14 @@ def test_figures_that_compete_for_one_place_are_refused(other, words):
     with pytest.raises(DataError, match=words) as caught:
         Table.from_scores(Scores([score(), score(**other)]))
     assert "\n" not in str(caught.value)
+
+
+def test_the_largest_budget_is_taken_or_the_one_asked_for():
+    scores = Scores(
+        [score(clean_labels=500, value=0.8), score(), score("output", 9, 0.7, clean_labels=0)]
+    )
+    assert Table.from_scores(scores).value("m", "a") == 0.8
+    assert Table.from_scores(scores, 100).value("m", "a") == 0.5
 
 
 @pytest.mark.parametrize("rows", [[], [score(split="train")], [score(group="cat")]])

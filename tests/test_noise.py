@@ -37,8 +37,8 @@ def test_a_ratio_outside_0_and_1_is_refused():
 
 
 def test_the_clean_draw_of_the_same_seed_is_no_more_corrupted_than_the_rest():
-    from repprobe.data import stratified_draw
+    from repprobe.data import draws
 
     wrong = uniform(LABELS, 0.5, 10, seed=0) != LABELS
-    drawn = stratified_draw(LABELS, 4000, 0, "classification")
-    assert wrong[drawn].mean() == pytest.approx(wrong.mean(), abs=0.03)
+    (drawn,) = draws(LABELS, [4000], [0], "classification")
+    assert wrong[drawn.rows].mean() == pytest.approx(wrong.mean(), abs=0.03)

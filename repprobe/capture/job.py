@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from repprobe.capture import cache
 from repprobe.capture.choose import choose
 from repprobe.capture.inputs import Inputs
-from repprobe.capture.layer import PoolMode
+from repprobe.capture.layer import PoolMode, Trace
+from repprobe.capture.memory_format import fastest_format
 from repprobe.capture.place import placed
 from repprobe.capture.pooling import Pooling
 from repprobe.capture.sweep import Sweep
 from repprobe.capture.trace import EXAMPLES, trace
-from repprobe.errors import UsageError
+from repprobe.errors import CaptureError, UsageError
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.model import Model
@@ -81,6 +84,14 @@ class Job:
         inputs = self.inputs
         with placed(inputs.model.module, self.device) as module:
             few = inputs.prepared(inputs.few(EXAMPLES), module)
-            run = trace(module, few, self.pooling.seed)
+            run, memory_format = self._traced(module, few)
             choice = choose(run, self.patterns)
-            yield Sweep(inputs, module, run, choice, self.pooling, self.batch_size)
+            yield Sweep(inputs, module, run, choice, self.pooling, self.batch_size, memory_format)
+
+    def _traced(self, module: nn.Module, few: Tensor) -> tuple[Trace, torch.memory_format]:
+        memory_format = fastest_format(module, few)
+        try:
+            inputs = few.contiguous(memory_format=memory_format)
+            return trace(module, inputs, self.pooling.seed), memory_format
+        except CaptureError:  # e.g. by `Tensor.view`, which not every order allows
+            return trace(module, few, self.pooling.seed), torch.contiguous_format

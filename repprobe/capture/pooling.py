@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import get_args
 
 import torch
@@ -145,17 +146,23 @@ def grid_size(sizes: Sequence[int], cells: int) -> tuple[int, ...]:
 class _Grid:
     """Adaptive average pooling of (B, C, …) onto a grid.
 
-    Torch's own kernel for the CPU reads a contiguous map one value at a time; two products
-    with averaging matrices give the same several times faster.
+    Torch's own kernel for the CPU reads a map whose channels do not lie together one value at a
+    time; products with averaging matrices give the same several times faster. Where they do lie
+    together, cells of equal size have a kernel that is faster still.
     """
 
     def __init__(self, sizes: tuple[int, ...], grid: tuple[int, ...]) -> None:
         self.sizes, self.grid = sizes, grid
-        self._matrices: list[Tensor] | None = None
+        self._equal = all(size % cells == 0 for size, cells in zip(sizes, grid, strict=True))
 
     def __call__(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and x.is_contiguous() and len(self.grid) < 3:
-            return self._by_products(x)
+        if x.device.type == "cpu" and len(self.grid) < 3:
+            if x.is_contiguous():
+                return self._channels_apart(x)
+            if self._equal and len(self.grid) == 2:
+                high, wide = self.sizes[0] // self.grid[0], self.sizes[1] // self.grid[1]
+                return F.avg_pool2d(x, (high, wide))
+            return self._channels_together(x.movedim(1, -1))
         if len(self.grid) == 1:
             return F.adaptive_avg_pool1d(x, self.grid)
         if len(self.grid) == 2:
@@ -163,17 +170,28 @@ class _Grid:
         deep, high, wide = self.grid
         return F.adaptive_avg_pool3d(x, (deep, high, wide))
 
-    def _by_products(self, x: Tensor) -> Tensor:
-        if self._matrices is None:
-            self._matrices = self._averages()
+    def _channels_apart(self, x: Tensor) -> Tensor:
         y = x.reshape(-1, self.sizes[-1])
-        for matrix in self._matrices:
+        for matrix in self._along_last:
             y = y.view(-1, len(matrix)) @ matrix
         return y.view(len(x), x.shape[1], *self.grid)
 
+    def _channels_together(self, x: Tensor) -> Tensor:
+        """Pool (B, …, C), one axis after the other."""
+        count, channels = len(x), x.shape[-1]
+        for axis, matrix in enumerate(self._averages):
+            before = count * math.prod(self.grid[:axis])
+            x = matrix.T @ x.reshape(before, self.sizes[axis], -1)
+        return x.reshape(count, *self.grid, channels).movedim(-1, 1)
+
+    @cached_property
     def _averages(self) -> list[Tensor]:
-        """Return what averages along the last axis, and for a plane, then down the columns."""
-        along = [averaging(s, g) for s, g in zip(self.sizes, self.grid, strict=True)]
+        return [averaging(s, g) for s, g in zip(self.sizes, self.grid, strict=True)]
+
+    @cached_property
+    def _along_last(self) -> list[Tensor]:
+        """What averages along the last axis, and for a plane, then down the columns."""
+        along = self._averages
         if len(along) == 1:
             return along
         if math.prod(self.sizes) <= SMALL_MAP:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,14 +22,24 @@ SAMPLE = 4096
 """Values of a layer that are kept to compare two passes."""
 
 
+Look = Literal["digest", "sample", "shape"]
+"""What a run writes down of the values: digests and samples, samples, or nothing."""
+
+
 class TakesIntegersError(Exception):
     """The network looks its inputs up in an embedding: they are whole numbers."""
 
 
 class Run:
-    """One pass with hooks on every module; its layers have their whole tensor's shape."""
+    """One pass with hooks on every module; its layers have their whole tensor's shape.
 
-    def __init__(self, root: nn.Module, inputs: Tensor) -> None:
+    Parameters
+    ----------
+    look : what is written down of the values; digests of all take longer than the pass itself.
+    """
+
+    def __init__(self, root: nn.Module, inputs: Tensor, look: Look = "digest") -> None:
+        self._look = look
         self.modules = named_modules(root)
         self.samples: dict[tuple[Side, str], NDArray[np.float32]] = {}
         self.told: dict[tuple[Side, str], Channels | None] = {}
@@ -116,7 +126,7 @@ class Run:
             self._latest = told or self._latest
 
     def _layer(self, side: Side, name: str, tensor: Tensor, call: Call | None, way: Way) -> Layer:
-        sample, digest, reason = _look(tensor)
+        sample, digest, reason = _seen(tensor, self._look)
         self.samples[side, name] = sample
         self.told[side, name] = self._latest
         return Layer(
@@ -184,21 +194,34 @@ def _is_weighted(module: nn.Module, recurse: bool) -> bool:
     return any(p.ndim >= 2 for p in own.values())
 
 
-def _look(tensor: Tensor) -> tuple[NDArray[np.float32], str, str]:
+def _seen(tensor: Tensor, look: Look) -> tuple[NDArray[np.float32], str, str]:
     """Return a sample of the values, their digest, and why they cannot be probed."""
-    nothing = np.zeros(0, np.float32)
+    sample = np.zeros(0, np.float32)
     if tensor.is_nested or tensor.layout != torch.strided or tensor.is_quantized:
-        return nothing, "", "a nested, sparse or quantized tensor"
-    reason = ""
+        return sample, "", "a nested, sparse or quantized tensor"
+    reason = digest = ""
     if not tensor.is_floating_point():
         reason = f"{str(tensor.dtype).removeprefix('torch.')} values, not floating point"
     elif tensor.numel() == 0:
         reason = "empty"
-    values = (tensor.float() if tensor.is_floating_point() else tensor).detach().cpu()
-    flat = values.contiguous().numpy().ravel()
-    step = max(1, flat.size // SAMPLE)
-    sample = flat[::step].real.astype(np.float32)
-    return sample, hashlib.blake2b(flat.tobytes(), digest_size=16).hexdigest(), reason
+    if look != "shape":
+        sample = _plain(_every(tensor, max(1, tensor.numel() // SAMPLE))).real.astype(np.float32)
+    if look == "digest":
+        digest = hashlib.blake2b(_plain(tensor).data, digest_size=16).hexdigest()
+    return sample, digest, reason
+
+
+def _every(tensor: Tensor, step: int) -> Tensor:
+    """Return every so-many-th value, whatever their order in memory, without a copy of all."""
+    if tensor.ndim == 0:
+        return tensor
+    places = torch.arange(0, tensor.numel(), step, device=tensor.device)
+    return tensor[torch.unravel_index(places, tensor.shape)]
+
+
+def _plain(tensor: Tensor) -> NDArray[Any]:
+    values = tensor.float() if tensor.is_floating_point() else tensor
+    return values.detach().cpu().contiguous().numpy().reshape(-1)
 
 
 def _nothing(call: Call, output: Any) -> Layer:

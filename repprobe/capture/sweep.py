@@ -48,12 +48,14 @@ class Sweep:
         choice: Choice,
         pooling: Pooling,
         batch_size: int | None,
+        memory_format: torch.memory_format,
     ) -> None:
         self._inputs = inputs
         self._trace = trace
         self._skipped = choice.skipped
         self._seed = pooling.seed
         self._batch_size = batch_size
+        self._memory_format = memory_format
         poolers = {layer: pooling.plan(layer.shape, layer.layout) for layer in choice.layers}
         self._source = Pooling("auto", pooling.width, pooling.seed).plan(
             trace.source.shape, trace.source.layout
@@ -108,6 +110,7 @@ class Sweep:
         with contextlib.closing(inputs.batches(size)) as batches:
             for raw in batches:
                 x = inputs.prepared(raw, recorder.module, self._trace.integer_inputs)
+                x = x.contiguous(memory_format=self._memory_format)
                 rows = {INPUT: own(self._source(x), x)}
                 output = self._run(x, done)
                 rows.update(recorder.features)
@@ -129,9 +132,11 @@ class Sweep:
                     progress("capture", done, len(inputs))
 
     def _count(self, rows: dict[str, Tensor]) -> None:
-        for name, features in rows.items():
-            # one sum tells of any NaN or infinity; only then are they counted
-            if not bool(torch.isfinite(features.sum())):
+        # one sum tells of any NaN or infinity; only then are they counted
+        sums = torch.stack([features.sum() for features in rows.values()])
+        suspect = (~torch.isfinite(sums)).tolist()
+        for (name, features), look in zip(rows.items(), suspect, strict=True):
+            if look:
                 self._non_finite[name] += int((~torch.isfinite(features)).any(1).sum())
             self._non_finite[name] += self._recorder.unseen.get(name, 0)
 

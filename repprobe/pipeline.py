@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repprobe.data import Data, load_data, stratified_draw
+from repprobe.data import Data, draws, load_data
 from repprobe.diagnosis import diagnose
 from repprobe.errors import DataError, UsageError
-from repprobe.probes.engines import Engine, get_engine
-from repprobe.probes.fitting import Kind, check_kind, default_kind
-from repprobe.probes.probing import Labels, probe_layers
+from repprobe.measure import Clock, Measurement
+from repprobe.probes.engines import get_engine
+from repprobe.probes.fitting import check_kind, default_kind
 from repprobe.probes.scores import ALL, Scores
 from repprobe.provenance import (
     describe_data,
@@ -31,7 +31,6 @@ from repprobe.settings import DEFAULT_CLEAN, Settings
 if TYPE_CHECKING:
     from torch import nn
 
-    from repprobe.capture import Features
     from repprobe.checkpoints import Model
 
 Progress = Callable[[str, int, int], None]
@@ -115,22 +114,26 @@ class _Job:
             data = source if isinstance(source, Data) else self._load_data(source)
             _check_data(data)
             kind = check_kind(settings.probe or default_kind(data.task), data.task)
-            draws = _draws(data, settings)
+            budgets = settings.budgets or (min(DEFAULT_CLEAN, len(data.train)),)
+            seeds = range(settings.seed, settings.seed + settings.seeds)
+            drawn = draws(data.train.labels, budgets, seeds, data.task)
             device = _device(settings.device)
             engine = get_engine(settings.engine, device)
             models = [self._load_model(model) for model in wanted]
+        clock = Clock(self.clock, self.seconds)
+        measurement = Measurement(data, drawn, kind, engine, device, settings, self.progress, clock)
         scores = Scores()
         details: list[dict[str, Any]] = []
         for name, model in zip(distinct([m.name for m in models]), models, strict=True):
             try:
-                found, detail = self._probe(name, model, data, draws, kind, engine, device)
+                found, outcome, notes = measurement.of(name, model)
             except KeyboardInterrupt:
                 if not details:
                     raise
                 self.interrupted = True
                 break
             scores += found
-            details.append(detail)
+            details.append(describe_model(name, model, outcome, [*model.notes, *notes]))
         diagnoses = diagnose(scores)
         info = {
             "command": list(command),
@@ -138,9 +141,9 @@ class _Job:
             "verdict": " ".join(d.verdict for d in diagnoses),
             "diagnoses": [d.to_dict() for d in diagnoses],
             "settings": describe_settings(
-                settings, probe=kind, engine=engine.name, clean=len(next(iter(draws.values())))
+                settings, probe=kind, engine=engine.name, clean=scores.budgets
             ),
-            "seeds": list(draws),
+            "seeds": [draw.seed for draw in drawn],
             "data": describe_data(data),
             "models": details,
             "machine": describe_machine(device),
@@ -169,55 +172,6 @@ class _Job:
         preprocessing = Preprocessing.parse(settings.preprocess or "unit")
         return Model(type(model).__name__, model, type(model).__qualname__, preprocessing)
 
-    def _probe(
-        self,
-        name: str,
-        model: Model,
-        data: Data,
-        draws: Mapping[int, np.ndarray],
-        kind: Kind,
-        engine: Engine,
-        device: str,
-    ) -> tuple[Scores, dict[str, Any]]:
-        from repprobe.capture import capture
-
-        settings = self.settings
-        rows = np.unique(np.concatenate(list(draws.values())))
-        with self.clock("capture"):
-            features = capture(
-                model,
-                data,
-                train_rows=rows,
-                layers=settings.layers,
-                pool=settings.pool,
-                width=settings.width,
-                batch_size=settings.batch_size,
-                device=device,
-                memory_bytes=settings.memory,
-                cache_dir=settings.cache,
-                seed=settings.seed,
-                progress=self.progress,
-            )
-        labels = Labels(
-            data.train.labels[rows],
-            data.test.labels,
-            data.classes,
-            {seed: np.searchsorted(rows, drawn) for seed, drawn in draws.items()},
-        )
-        with features, self.clock("probe"):
-            answer, missing = _own_answer(features, data)
-            scores, _ = probe_layers(
-                features,
-                labels,
-                model=name,
-                kind=kind,
-                engine=engine,
-                answer=answer,
-                progress=self.progress,
-            )
-            notes = [*model.notes, *features.notes, *missing, *_marks(scores)]
-            return scores, describe_model(name, model, features, notes)
-
 
 def distinct(names: Sequence[str]) -> list[str]:
     """Return the names, those that occur again numbered: a, a-2, a-3."""
@@ -239,16 +193,6 @@ def _check_data(data: Data) -> None:
         raise DataError("all test targets are the same number: there is nothing to predict.")
 
 
-def _draws(data: Data, settings: Settings) -> dict[int, np.ndarray]:
-    """Return seed → rows of the training part whose labels are taken as clean."""
-    available, clean = len(data.train), settings.clean
-    if clean == "all":
-        return {settings.seed: np.arange(available)}
-    count = min(DEFAULT_CLEAN, available) if clean is None else int(clean)
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    return {s: stratified_draw(data.train.labels, count, s, data.task) for s in seeds}
-
-
 def _device(name: str) -> str:
     import torch
 
@@ -260,34 +204,3 @@ def _device(name: str) -> str:
         reason = str(error).splitlines()[0]
         raise UsageError(f"the device '{name}' cannot be used: {reason}") from None
     return name
-
-
-def _own_answer(features: Features, data: Data) -> tuple[np.ndarray | None, list[str]]:
-    """Return the network's output (n, C) where it answers for these labels, else say why not."""
-    output = features.output
-    if output is None:
-        return None, ["the network puts out no scores per class, so there is no `output` row."]
-    if data.task == "classification":
-        wanted, what = len(data.classes), "classes"
-    else:
-        wanted, what = 1 if data.train.labels.ndim == 1 else data.train.labels.shape[1], "targets"
-    if output.shape[1] == wanted:
-        return output, []
-    return None, [
-        f"the network puts out {output.shape[1]} values and the data have {wanted} {what}, so "
-        "there is no `output` row."
-    ]
-
-
-def _marks(scores: Scores) -> list[str]:
-    """Return what the user must know of rows that are not what they seem."""
-    notes = [
-        f"layer '{row.layer}' holds NaN or infinity in {100 * row.value:.3g} % of the examples: "
-        "it could not be probed."
-        for row in scores.where(metric="non_finite")
-    ]
-    notes += [
-        f"the probe on '{row.layer}' (seed {row.seed}) did not converge; its row says so."
-        for row in scores.where(metric="converged", value=0.0)
-    ]
-    return notes

@@ -14,7 +14,7 @@ from repprobe.data import Data
 from repprobe.settings import Settings
 
 if TYPE_CHECKING:
-    from repprobe.capture import Features
+    from repprobe.capture import Pass
     from repprobe.checkpoints import Model
 
 _PACKAGES = ("repprobe", "torch", "torchvision", "scikit-learn", "numpy", "timm", "torch-geometric")
@@ -42,9 +42,7 @@ def describe_data(data: Data) -> dict[str, Any]:
     }
 
 
-def describe_model(
-    name: str, model: Model, features: Features, notes: Sequence[str]
-) -> dict[str, Any]:
+def describe_model(name: str, model: Model, outcome: Pass, notes: Sequence[str]) -> dict[str, Any]:
     """Return where a network came from and what of it was left out."""
     return {
         "name": name,
@@ -59,7 +57,7 @@ def describe_model(
             "found": model.preprocessing.found,
         },
         "metadata": {k: _plain(v) for k, v in model.metadata.items()},
-        "skipped": dict(features.skipped),
+        "skipped": dict(outcome.skipped),
         "notes": list(notes),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from repprobe.data.dataset import Task
 from repprobe.errors import ProbeError, UnknownNameError, UsageError
-from repprobe.probes.engines import Engine, Path
-from repprobe.probes.folds import stratified_folds
+from repprobe.probes.engines import Distance, Engine, LabelSet, Path
 from repprobe.probes.probe import LinearProbe, NeighbourProbe, Probe, votes
 from repprobe.probes.standardize import Standardization
 
@@ -27,7 +26,6 @@ GRIDS: dict[Kind, tuple[float, ...]] = {
 }
 """C, alpha and k that are tried, as scikit-learn means them."""
 
-FOLDS = 5
 _SMALL = 20_000_000
 """Features times classes up to which float64 costs nothing that a user would notice."""
 
@@ -54,14 +52,15 @@ def fit_probe(
     labels: NDArray[np.int64] | NDArray[np.float64],
     classes: int,
     engine: Engine,
-    seed: int = 0,
+    folds: NDArray[np.int64],
+    distance: Distance = "euclidean",
 ) -> Probe:
     """Fit a probe to raw features (n, d) and clean labels.
 
-    Labels are classes (n,) in 0…classes − 1, or regression targets (n, t) with classes = 0. The
-    regularization is the one that does best on left-out examples: in accuracy over five
-    stratified folds (logistic), in squared error leaving out one example at a time, exactly
-    (ridge, on one-hot targets for classes), in accuracy leaving out one at a time (knn).
+    Labels are classes (n,) in 0…classes − 1, or regression targets (n, t) with classes = 0;
+    `folds` (n,) tells which fit leaves each example out. The regularization is the one that
+    does best on left-out examples: in accuracy (logistic), in squared error (ridge, on one-hot
+    targets for classes), in accuracy leaving out one at a time by `distance` (knn).
 
     Raises
     ------
@@ -75,32 +74,39 @@ def fit_probe(
     dtype = np.float64 if x.size * width <= _SMALL else np.float32
     rows = standardization.apply(x, dtype)
     if kind == "knn":
-        return _fit_neighbours(standardization, rows, labels.astype(np.int64), classes, engine)
-    if kind == "logistic":
         y = labels.astype(np.int64)
-        folds = stratified_folds(y, min(FOLDS, len(y)), seed)
-        path = engine.logistic(rows, y, classes, GRIDS[kind], folds)
-        return _best(path, standardization)
-    targets = np.eye(classes)[labels.astype(np.int64)] if classes else labels.astype(np.float64)
-    path = engine.ridge(rows, targets, GRIDS[kind], _ridge_folds(kind, rows.shape, labels, seed))
-    probe = _best(path, standardization)
+        return _fit_neighbours(standardization, rows, y, classes, engine, distance)
+    if kind == "logistic":
+        label_set = LabelSet(labels.astype(np.int64), classes)
+        (path,) = engine.logistic(rows, [label_set], GRIDS[kind], folds)
+        return linear_probe(path, standardization)
+    targets = one_hot(labels, classes)
+    (path,) = engine.ridge(rows, [targets], GRIDS[kind], folds)
+    return ridge_probe(kind, path, standardization)
+
+
+def one_hot(labels: NDArray[np.generic], classes: int) -> NDArray[np.float64]:
+    """Return the targets (n, k) of least squares: a column per class, or numbers as they are."""
+    return np.eye(classes)[labels.astype(np.int64)] if classes else labels.astype(np.float64)
+
+
+def ridge_probe(kind: Kind, path: Path, standardization: Standardization) -> LinearProbe:
+    """Return the best point of a path of ridge, or of least squares, for raw features.
+
+    Its validation figure is the mean squared error on left-out examples, since that is what
+    chose the penalty and what sufficient statistics can tell.
+    """
+    probe = linear_probe(path, standardization)
+    point = int(np.flatnonzero(path.tried == path.regularization[path.best])[0])
+    error = float(path.held_out_loss[point]) / probe.coefficients.shape[1]
+    probe = replace(probe, validation=None, validation_error=error)
     if kind == "ridge":
         return probe
-    return LinearProbe(probe.coefficients, probe.intercepts, None, probe.validation, True, math.nan)
+    return replace(probe, regularization=None, converged=True, gradient_norm=math.nan)
 
 
-def _ridge_folds(
-    kind: Kind, shape: tuple[int, ...], labels: NDArray[np.generic], seed: int
-) -> NDArray[np.int64] | None:
-    """Leave-one-out is blind where least squares passes through every example: then folds."""
-    n, d = shape
-    if kind == "ridge" or n > d + 1:
-        return None
-    strata = labels.astype(np.int64) if labels.dtype.kind == "i" else np.zeros(n, np.int64)
-    return stratified_folds(strata, min(FOLDS, n), seed)
-
-
-def _best(path: Path, standardization: Standardization) -> LinearProbe:
+def linear_probe(path: Path, standardization: Standardization) -> LinearProbe:
+    """Return the best point of a path as a probe on raw features."""
     best = path.best
     coefficients, intercepts = standardization.fold_into(
         path.coefficients[best].astype(np.float64), path.intercepts[best].astype(np.float64)
@@ -121,12 +127,16 @@ def _fit_neighbours(
     labels: NDArray[np.int64],
     classes: int,
     engine: Engine,
+    distance: Distance,
 ) -> NeighbourProbe:
-    grid: Sequence[int] = [int(k) for k in GRIDS["knn"] if k < len(rows)]
-    found = labels[engine.neighbours(rows, rows, grid[-1], True)]
-    counts = [votes(found[:, :k], classes) for k in grid]
-    errors = [float((v.argmax(axis=1) != labels).mean()) for v in counts]
-    best = int(np.argmin(errors))
+    """Search once, for the largest k; each k is judged leaving one example out."""
+    grid = [int(k) for k in GRIDS["knn"] if k < len(rows)]
+    found = labels[engine.neighbours(rows, rows, grid[-1], True, distance)]
+    best, left_out, fewest = 0, None, math.inf
+    for k, counts in zip(grid, votes(found, classes, grid), strict=True):
+        wrong = float((counts.argmax(axis=1) != labels).mean())
+        if wrong < fewest:
+            best, left_out, fewest = k, counts, wrong
     return NeighbourProbe(
-        standardization, rows, labels, classes, engine, float(grid[best]), counts[best]
+        standardization, rows, labels, classes, engine, distance, float(best), left_out
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from repprobe.data.splits import Draw
 from repprobe.errors import ProbeError
-from repprobe.probes.engines import Engine
+from repprobe.probes.engines import Distance, Engine
 from repprobe.probes.fitting import Kind, fit_probe
 from repprobe.probes.probe import Probe
 from repprobe.probes.scores import ALL, OUTPUT, Score, Scores
@@ -19,6 +20,9 @@ from repprobe.probes.scoring import Scorer, fit_rows, regression_over_draws
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
+
+Probes = dict[tuple[str, int, int], Probe]
+"""(layer, clean labels, seed) → the probe fitted there."""
 
 
 class LayerFeatures(Protocol):
@@ -44,6 +48,22 @@ class LayerFeatures(Protocol):
         ...
 
 
+class Fit(NamedTuple):
+    """What one probe is fitted on: positions among the training rows, and their folds."""
+
+    seed: int
+    rows: NDArray[np.int64]
+    folds: NDArray[np.int64]
+
+
+class Fitted(NamedTuple):
+    """A fitted probe and its answers to the test examples; see `Scorer.answers`."""
+
+    fit: Fit
+    probe: Probe
+    answers: NDArray[np.generic]
+
+
 @dataclass(frozen=True)
 class Labels:
     """The labels that go with features.
@@ -52,13 +72,25 @@ class Labels:
     ----------
     train, test : classes (n,), or targets (n, t), of the training and the test rows.
     classes : class names; empty for regression.
-    draws : seed → positions among the training rows of the clean labels drawn with it.
+    draws : of clean labels; their `rows` are positions among the training rows.
     """
 
     train: NDArray[np.int64] | NDArray[np.float64]
     test: NDArray[np.int64] | NDArray[np.float64]
     classes: tuple[str, ...]
-    draws: Mapping[int, NDArray[np.int64]]
+    draws: Sequence[Draw]
+
+    def fits(self) -> Iterator[Fit]:
+        """Yield what each probe of a layer is fitted on: a draw after the other, growing."""
+        for draw in self.draws:
+            for budget in draw.budgets:
+                yield Fit(draw.seed, draw.rows[:budget], draw.folds[:budget])
+
+    def as_columns(self) -> Labels:
+        """Give regression targets (n,) their second axis."""
+        if self.classes or self.train.ndim == 2:
+            return self
+        return replace(self, train=self.train[:, None], test=self.test[:, None])
 
 
 def probe_layers(
@@ -68,108 +100,98 @@ def probe_layers(
     model: str,
     kind: Kind,
     engine: Engine,
-    answer: NDArray[np.floating] | None = None,
+    distance: Distance = "euclidean",
     progress: Progress | None = None,
-) -> tuple[Scores, dict[tuple[str, int], Probe]]:
-    """Probe every layer, and score the network's own answer beside it.
+) -> tuple[Scores, Probes]:
+    """Probe every layer on features that were kept.
 
     Parameters
     ----------
     features : of one network; layers in the order of execution.
     labels : of the same rows, with the draws of clean labels to fit on.
     model : label of the network in the table.
-    kind, engine : the probe, and what fits it.
-    answer : (n, C) the network's own output for all rows, or None where it has none.
+    kind, engine, distance : the probe, what fits it, and what is near (knn).
     progress : called after each layer.
 
     Returns
     -------
-    The score table, and the fitted probe of each (layer, seed). A layer with NaN or infinity
-    has a row without a figure and a row that says which share of the examples is affected.
+    The score table, and the fitted probes. A layer with NaN or infinity has a row without a
+    figure and a row that says which share of the examples is affected.
     """
-    labels = _as_columns(labels)
+    labels = labels.as_columns()
     scorer = Scorer(labels.test, labels.classes)
-    scores = Scores()
-    probes: dict[tuple[str, int], Probe] = {}
+    scores, probes = Scores(), Probes()
     for order, layer in enumerate(features.layers):
         x = features[layer]
-        blank = Score(model, layer, order, x.shape[1], kind, None, 0, "", "test", ALL, "", math.nan)
+        blank = blank_score(model, layer, order, x.shape[1], kind)
         affected = features.non_finite[layer]
         if affected:
-            scores.rows += _marked(blank, scorer, affected / len(x))
+            scores.rows += marked(blank, scorer, affected / len(x))
         else:
-            found, fitted = _probe_layer(
-                x, features.train_count, labels, blank, kind, scorer, engine
-            )
-            scores += found
-            probes.update({(layer, seed): probe for seed, probe in fitted.items()})
+            fitted = []
+            test = np.asarray(x[features.train_count :])
+            for fit in labels.fits():
+                rows = np.asarray(x[fit.rows])
+                clean = labels.train[fit.rows]
+                try:
+                    probe = fit_probe(
+                        kind, rows, clean, len(labels.classes), engine, fit.folds, distance
+                    )
+                except ProbeError as error:
+                    raise ProbeError(f"layer '{layer}': {error}") from None
+                fitted.append(Fitted(fit, probe, scorer.answers(probe.scores(test))))
+            scores += layer_scores(blank, labels, scorer, fitted)
+            probes.update({(layer, len(f.fit.rows), f.fit.seed): f.probe for f in fitted})
         if progress:
             progress("probe", order + 1, len(features.layers))
-    if answer is not None:
-        own = np.asarray(answer[features.train_count :])
-        scores += _own_answer(own, labels, scorer, model, len(features.layers))
     return scores, probes
 
 
-def _as_columns(labels: Labels) -> Labels:
-    """Give regression targets (n,) their second axis."""
-    if labels.classes or labels.train.ndim == 2:
-        return labels
-    return replace(labels, train=labels.train[:, None], test=labels.test[:, None])
-
-
-def _own_answer(
-    own: NDArray[np.floating], labels: Labels, scorer: Scorer, model: str, order: int
-) -> Scores:
-    """Score what the network itself puts out, without a probe."""
-    base = Score(model, OUTPUT, order, own.shape[1], "none", None, 0, "", "test", ALL, "", math.nan)
-    affected = int((~np.isfinite(own).all(axis=1)).sum())
+def own_answer(answer: NDArray[np.floating], labels: Labels, model: str, order: int) -> Scores:
+    """Score what the network itself answers (n, C) to the test examples, without a probe."""
+    labels = labels.as_columns()
+    scorer = Scorer(labels.test, labels.classes)
+    base = replace(blank_score(model, OUTPUT, order, answer.shape[1], "none"))
+    affected = int((~np.isfinite(answer).all(axis=1)).sum())
     if affected:
-        return Scores(_marked(base, scorer, affected / len(own)))
+        return Scores(marked(base, scorer, affected / len(answer)))
+    answers = scorer.answers(answer)
     if not labels.classes:
-        return Scores(scorer.rows(base, own))
-    return Scores(scorer.rows(base, own), {(model, OUTPUT, ""): scorer.hits(own)})
+        return Scores(scorer.rows(base, answers))
+    return Scores(scorer.rows(base, answers), {(model, OUTPUT, 0, ""): scorer.hits(answers)})
 
 
-def _marked(base: Score, scorer: Scorer, share: float) -> list[Score]:
+def blank_score(model: str, layer: str, order: int, width: int, kind: str) -> Score:
+    """Return a test row of a layer that has all but its figure."""
+    return Score(model, layer, order, width, kind, None, 0, "", "test", ALL, "", math.nan)
+
+
+def marked(base: Score, scorer: Scorer, share: float) -> list[Score]:
     """Return the rows of a layer that cannot be scored: its share of examples with NaN."""
     return [scorer.unknown(base), replace(base, metric="non_finite", value=share)]
 
 
-def _probe_layer(
-    x: NDArray[np.floating],
-    train_count: int,
-    labels: Labels,
-    blank: Score,
-    kind: Kind,
-    scorer: Scorer,
-    engine: Engine,
-) -> tuple[Scores, dict[int, Probe]]:
+def layer_scores(blank: Score, labels: Labels, scorer: Scorer, fitted: Sequence[Fitted]) -> Scores:
+    """Return the rows of a layer: of each probe, and over the draws of each budget."""
     found = Scores()
-    probes: dict[int, Probe] = {}
-    test = np.asarray(x[train_count:])
-    draws: list[Score] = []
-    for seed, rows in labels.draws.items():
-        clean = labels.train[rows]
-        try:
-            probe = fit_probe(kind, np.asarray(x[rows]), clean, len(labels.classes), engine, seed)
-        except ProbeError as error:
-            raise ProbeError(f"layer '{blank.layer}': {error}") from None
+    figures: dict[int, list[list[Score]]] = {}
+    for fit, probe, answers in fitted:
+        count = len(fit.rows)
         base = replace(
-            blank, regularization=probe.regularization, clean_labels=len(rows), seed=seed
+            blank, regularization=probe.regularization, clean_labels=count, seed=fit.seed
         )
-        predicted = probe.scores(test)
-        figures = scorer.rows(base, predicted)
-        draws += figures
-        found.rows += [*figures, *fit_rows(base, probe, clean)]
+        rows = scorer.rows(base, answers)
+        figures.setdefault(count, []).append(rows)
+        found.rows += [*rows, *fit_rows(base, probe, labels.train[fit.rows])]
         if labels.classes:
-            found.outcomes[blank.model, blank.layer, seed] = scorer.hits(predicted)
-        probes[seed] = probe
-    if len(probes) > 1:
-        base = replace(draws[0], regularization=None)
+            found.outcomes[blank.model, blank.layer, count, fit.seed] = scorer.hits(answers)
+    for count, draws in figures.items():
+        if len(draws) == 1:
+            continue
+        base = replace(draws[0][0], regularization=None)
+        hits = [h for place, h in found.outcomes.items() if place[2] == count]
+        rows = [replace(r, regularization=None) for several in draws for r in several]
         found.rows += (
-            scorer.over_draws(base, list(found.outcomes.values()))
-            if labels.classes
-            else regression_over_draws([replace(r, regularization=None) for r in draws])
+            scorer.over_draws(base, hits) if labels.classes else regression_over_draws(rows)
         )
-    return found, probes
+    return found

@@ -32,18 +32,27 @@ class Scorer:
         """Name of the metric that leads."""
         return "accuracy" if self.classes else "r2"
 
-    def rows(self, base: Score, scores: NDArray[np.floating]) -> list[Score]:
-        """Return the test rows for scores (n, k), `base` filling the other columns."""
+    def answers(self, scores: NDArray[np.floating]) -> NDArray[np.generic]:
+        """Return what scores (n, k) say: classes (n,), or the numbers themselves."""
+        return scores.argmax(axis=1) if self.classes else scores
+
+    def empty_answers(self, width: int) -> NDArray[np.generic]:
+        """Return room for the answers to all test examples, from scores of that width."""
+        count = len(self.labels)
+        return np.zeros(count, np.int64) if self.classes else np.zeros((count, width))
+
+    def rows(self, base: Score, answers: NDArray[np.generic]) -> list[Score]:
+        """Return the test rows for answers, `base` filling the other columns."""
         if not self.classes:
-            return _regression_rows(base, self.labels, scores)
-        hits = self.hits(scores)
+            return _regression_rows(base, self.labels, answers.astype(np.float64))
+        hits = self.hits(answers)
         rows = [_accuracy(base, ALL, hits)]
         rows += [_accuracy(base, name, hits[self.labels == c]) for c, name in self._named()]
         return rows
 
-    def hits(self, scores: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Return (n,) whether the highest score is the label's."""
-        return np.asarray(scores.argmax(axis=1) == self.labels)
+    def hits(self, answers: NDArray[np.generic]) -> NDArray[np.bool_]:
+        """Return (n,) whether the answer is the label."""
+        return np.asarray(answers == self.labels)
 
     def over_draws(self, base: Score, outcomes: Sequence[NDArray[np.bool_]]) -> list[Score]:
         """Return rows that sum up several draws of clean labels, from their outcomes (n,)."""
@@ -73,18 +82,14 @@ class Scorer:
 def fit_rows(base: Score, probe: Probe, labels: NDArray[np.generic]) -> list[Score]:
     """Return rows about the fit itself: its validation figure and its certificate.
 
-    `labels` (n,) or (n, t) are the clean labels that it was fitted on.
+    `labels` (n,) are the classes that it was fitted on, or targets (n, t).
     """
     rows = []
+    check = replace(base, split="validation", group=ALL)
     if probe.validation is not None:
-        check = replace(base, split="validation")
-        if labels.dtype.kind == "i":
-            rows.append(_accuracy(check, ALL, probe.validation.argmax(axis=1) == labels))
-        else:
-            targets = labels.astype(np.float64)
-            rows += [
-                r for r in _regression_rows(check, targets, probe.validation) if r.metric == "r2"
-            ]
+        rows.append(_accuracy(check, ALL, probe.validation.argmax(axis=1) == labels))
+    if math.isfinite(probe.validation_error):
+        rows.append(replace(check, metric="mse", value=probe.validation_error))
     if math.isfinite(probe.gradient_norm):
         fit = replace(base, split="train", group=ALL)
         rows.append(replace(fit, metric="converged", value=float(probe.converged)))

@@ -38,11 +38,21 @@ class Standardization:
         for i in blocks:
             centred = x[i : i + _BLOCK] - mean
             square += np.einsum("ij,ij->j", centred, centred)
-        scale = np.sqrt(square / n)
-        # What rounding leaves of a constant feature is no spread.
-        scale[scale <= 10 * np.finfo(x.dtype).eps * np.abs(mean)] = 1.0
-        scale[scale == 0] = 1.0
-        return cls(mean, scale)
+        return cls.of(mean, np.sqrt(square / n), x.dtype)
+
+    @classmethod
+    def of(
+        cls,
+        mean: NDArray[np.float64],
+        spread: NDArray[np.float64],
+        dtype: np.dtype[np.floating] | type[np.floating] = np.float32,
+    ) -> Standardization:
+        """Standardize by known means and standard deviations (d,) of features held in `dtype`.
+
+        What rounding leaves of a constant feature is no spread.
+        """
+        rounding = 10 * np.finfo(dtype).eps * np.abs(mean)
+        return cls(mean, np.where((spread <= rounding) | (spread == 0), 1.0, spread))
 
     def apply(self, x: NDArray[np.floating], dtype: type = np.float32) -> NDArray[np.floating]:
         """Return standardized features (n, d) in `dtype`."""

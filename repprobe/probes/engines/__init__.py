@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from repprobe.errors import UnknownNameError
-from repprobe.probes.engines.border import Engine, Path
+from repprobe.probes.engines.border import Distance, Engine, LabelSet, Path
 
-NAMES = ("auto", "torch", "sklearn")
+NAMES = ("auto", "torch", "sklearn", "cuml")
 
-__all__ = ["NAMES", "Engine", "Path", "get_engine"]
+__all__ = ["NAMES", "Distance", "Engine", "LabelSet", "Path", "get_engine"]
 
 
 def get_engine(name: str = "auto", device: str = "cpu") -> Engine:
@@ -17,11 +17,17 @@ def get_engine(name: str = "auto", device: str = "cpu") -> Engine:
     ------
     UnknownNameError
         No engine has that name.
+    UsageError
+        The engine is cuml, and there is no CUDA device or the package is not installed.
     """
     if name == "sklearn":
         from repprobe.probes.engines.sklearn_engine import SklearnEngine
 
         return SklearnEngine()
+    if name == "cuml":
+        from repprobe.probes.engines.cuml_engine import CumlEngine
+
+        return CumlEngine(device)
     if name in ("auto", "torch"):
         from repprobe.probes.engines.torch_engine import TorchEngine
 

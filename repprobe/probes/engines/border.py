@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from repprobe.probes.moments import Moments
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
@@ -30,33 +33,38 @@ class LabelSet:
 
 @dataclass(frozen=True)
 class Path:
-    """Linear fits to one layer's features along a list of R regularizations.
+    """Linear fits to one layer's features along a list of regularizations.
+
+    T regularizations were tried on examples left out; R of them were fitted to all examples:
+    all T, or only the best.
 
     Attributes
     ----------
-    regularization : (R,) C (logistic) or alpha (ridge), as scikit-learn means them. May be
-        shorter than what was asked for, see `Engine.logistic`.
+    tried : (T,) C (logistic) or alpha (ridge), as scikit-learn means them. May be shorter than
+        what was asked for, see `Engine.logistic`.
+    held_out_loss : (T,) mean loss on examples left out of the fit: cross-entropy, or squared
+        error summed over the targets; NaN where none was left out.
+    regularization : (R,) those fitted to all examples.
     coefficients, intercepts : (R, d, k) and (R, k), for the features that were handed over.
     objective : (R,) what was minimized, per example: cross-entropy + ‖W‖²/(2·C·n), or
         (‖Y − XW − b‖² + alpha·‖W‖²)/n.
     gradient_norm : (R,) largest absolute entry of the objective's gradient.
     converged : (R,) whether the fit reached its tolerance.
-    held_out_loss : (R,) mean loss on examples left out of the fit: cross-entropy, or squared
-        error summed over the targets; NaN where none was left out.
-    best : the point that does best on examples left out: in accuracy (logistic), in squared
-        error (ridge); 0 where none was left out.
+    best : among the R the one that does best on examples left out: in accuracy (logistic), in
+        squared error (ridge); 0 where none was left out.
     held_out_scores : (n, k) decision values or predictions at the best point, for every example
         by a fit that did not see it; None where none was left out, or where the examples are
         gone (fits from sufficient statistics).
     """
 
+    tried: NDArray[np.float64]
+    held_out_loss: NDArray[np.float64]
     regularization: NDArray[np.float64]
     coefficients: Floats
     intercepts: Floats
     objective: NDArray[np.float64]
     gradient_norm: NDArray[np.float64]
     converged: NDArray[np.bool_]
-    held_out_loss: NDArray[np.float64]
     best: int
     held_out_scores: Floats | None
 
@@ -71,7 +79,7 @@ class Engine(Protocol):
     ----------
     name : "torch", "sklearn" or "cuml".
     streams : whether ridge and least squares are fitted from sufficient statistics, which need
-        no stored features (`repprobe.probes.statistics`).
+        no stored features (`Streaming`).
     """
 
     name: str
@@ -88,8 +96,9 @@ class Engine(Protocol):
         """Fit multinomial logistic regression with an L2 penalty and a free intercept.
 
         `grid` holds growing values of C; `folds` (n,) the fold that leaves each example out,
-        or None to fit without leaving any out. Unless the `whole` path is asked for, a path may
-        end early, once the held-out loss has passed its minimum. One path per label set.
+        or None to fit without leaving any out. Unless the `whole` path is asked for, it may end
+        early, once the held-out loss has passed its minimum, and only the best point need be
+        fitted to all examples. One path per label set.
         """
         ...
 
@@ -114,5 +123,19 @@ class Engine(Protocol):
 
         With `leave_out`, `queries` is `x` itself and no row is its own neighbour. A row of
         zeros has no direction: its cosine with any other is taken as 0.
+        """
+        ...
+
+
+class Streaming(Engine, Protocol):
+    """An engine that fits ridge and least squares from sufficient statistics alone."""
+
+    def ridge_from_moments(
+        self, folds: Sequence[Moments], targets: Sequence[int], grid: Sequence[float]
+    ) -> list[Path]:
+        """Fit what `ridge` does, from the moments of standardized features of each fold.
+
+        `targets` are the numbers of columns of the sets, which stand side by side in the
+        moments. Only the best point of each path is fitted.
         """
         ...

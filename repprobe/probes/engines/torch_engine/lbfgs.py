@@ -10,32 +10,47 @@ class Memory:
     """The last `size` pairs of step and change of gradient, for P problems of D unknowns.
 
     Pairs are scaled to a product of 1, which L-BFGS does not notice; a pair without curvature
-    is kept as zeros, which it does not notice either.
+    is kept as zeros, which it does not notice either. The pairs of a problem stand from the
+    oldest, at `_oldest`, on and around.
     """
 
-    def __init__(self, problems: int, unknowns: int, like: Tensor, size: int = 10) -> None:
-        self._steps = like.new_zeros(problems, size, unknowns)
-        self._changes = torch.zeros_like(self._steps)
-        self._count = 0
+    def __init__(self, steps: Tensor, changes: Tensor, oldest: int = 0) -> None:
+        self._steps, self._changes, self._oldest = steps, changes, oldest
+
+    @classmethod
+    def empty(cls, problems: int, unknowns: int, size: int, like: Tensor) -> Memory:
+        """Return a memory of no pairs."""
+        steps = like.new_zeros(problems, size, unknowns)
+        return cls(steps, torch.zeros_like(steps))
 
     def add(self, step: Tensor, change: Tensor) -> None:
         """Take a pair (P, D) in, in place of the oldest."""
-        product = (step * change).sum(1, keepdim=True)
-        tiny = torch.finfo(product.dtype).tiny
-        scale = torch.where(product > tiny, product.clamp_min(tiny).rsqrt(), 0)
-        slot = self._count % self._steps.shape[1]
-        self._steps[:, slot] = step * scale
-        self._changes[:, slot] = change * scale
-        self._count += 1
+        scale = _scale((step * change).sum(1, keepdim=True))
+        self._steps[:, self._oldest] = step * scale
+        self._changes[:, self._oldest] = change * scale
+        self._oldest = (self._oldest + 1) % self._steps.shape[1]
 
     def forget(self, which: Tensor) -> None:
         """Drop all pairs of the problems (P,) that are marked."""
         self._steps[which] = 0
         self._changes[which] = 0
 
-    def keep(self, which: Tensor) -> None:
-        """Go on with the problems of these indices."""
-        self._steps, self._changes = self._steps[which], self._changes[which]
+    def pick(self, which: Tensor) -> Memory:
+        """Return a copy of the pairs of the problems of these indices."""
+        return Memory(self._steps[which], self._changes[which], self._oldest)
+
+    def put(self, which: Tensor, other: Memory) -> None:
+        """Overwrite the pairs of the problems of these indices."""
+        turn = self._oldest - other._oldest
+        self._steps[which] = other._steps.roll(turn, 1)
+        self._changes[which] = other._changes.roll(turn, 1)
+
+    def stiffen(self, added: Tensor) -> None:
+        """Account for a diagonal (P, D) that was added to the Hessian: the pairs stay exact."""
+        self._changes += added[:, None] * self._steps
+        scale = _scale((self._steps * self._changes).sum(2, keepdim=True))
+        self._steps *= scale
+        self._changes *= scale
 
     def direction(self, gradient: Tensor, inverse: Tensor) -> Tensor:
         """Return the descent direction (P, D).
@@ -44,21 +59,33 @@ class Memory:
         two-loop recursion (Nocedal & Wright, algorithm 7.4), each loop written as the
         triangular system that it solves.
         """
-        if self._count == 0:
-            return -inverse * gradient
-        size = self._steps.shape[1]
-        used = min(self._count, size)
-        first = self._count - used
-        order = torch.tensor([(first + i) % size for i in range(used)], device=gradient.device)
         s, y = self._steps, self._changes
-        hy = y * inverse[:, None]
+        size = s.shape[1]
         column = gradient[..., None]
-        sg, yhg = (torch.bmm(m, column)[:, order] for m in (s, hy))
-        sy, yhy = (torch.bmm(m, y.mT)[:, order][:, :, order] for m in (s, hy))
-        upper = torch.triu(sy, diagonal=1) + torch.eye(used, dtype=sy.dtype, device=sy.device)
+        hy = y * inverse[:, None]
+        sg, yhg, sy, yhy = (
+            self._in_order(torch.bmm(a, b), square)
+            for a, b, square in (
+                (s, column, False),
+                (hy, column, False),
+                (s, y.mT, True),
+                (hy, y.mT, True),
+            )
+        )
+        upper = torch.triu(sy, diagonal=1) + torch.eye(size, dtype=sy.dtype, device=sy.device)
         back = torch.linalg.solve_triangular(upper, sg, upper=True)
         forth = torch.linalg.solve_triangular(upper.mT, back - yhg + yhy @ back, upper=False)
-        shares = torch.zeros(len(s), size, 2, dtype=s.dtype, device=s.device)
-        shares[:, order] = torch.cat([back, forth], -1)
-        rest = gradient - torch.bmm(y.mT, shares[..., :1])[..., 0]
-        return -(inverse * rest + torch.bmm(s.mT, shares[..., 1:])[..., 0])
+        back, forth = back.roll(self._oldest, 1), forth.roll(self._oldest, 1)
+        rest = gradient - torch.bmm(y.mT, back)[..., 0]
+        return -(inverse * rest + torch.bmm(s.mT, forth)[..., 0])
+
+    def _in_order(self, products: Tensor, square: bool) -> Tensor:
+        """Turn products of pairs (P, size, …) so that the oldest pair comes first."""
+        if not self._oldest:
+            return products
+        return products.roll((-self._oldest,) * (2 if square else 1), (1, 2) if square else 1)
+
+
+def _scale(product: Tensor) -> Tensor:
+    tiny = torch.finfo(product.dtype).tiny
+    return torch.where(product > tiny, product.clamp_min(tiny).rsqrt(), 0)

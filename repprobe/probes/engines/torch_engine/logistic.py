@@ -1,13 +1,18 @@
-"""Batched multinomial logistic regression: all folds of a regularization solved together."""
+"""Batched multinomial logistic regression: many problems on the same features, solved together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from repprobe.probes.engines.torch_engine.decomposition import Decomposition
 from repprobe.probes.engines.torch_engine.lbfgs import Memory
+
+PAIRS = 16
+"""Pairs of step and change of gradient that L-BFGS remembers."""
 
 _NO_SIGNAL = 1e-10
 """Squared logits below which a model says nothing, whatever their relative error."""
@@ -15,82 +20,133 @@ _NO_SIGNAL = 1e-10
 
 @dataclass(frozen=True)
 class Problems:
-    """P problems min_W,b Σ_i weight_ip · CE(y_i, z_i W_p + b_p) + penalty_p/2 · ‖W_p‖².
+    """P problems min_W,b Σ_i weight_pi · CE(y_pi, W_p z_i + b_p) + penalty_p/2 · ‖W_p‖².
+
+    The labels enter through the logits they pick, whose mean is linear in W and b: a product
+    with `given`.
 
     Attributes
     ----------
-    z : (n, r) features with orthogonal columns; eigenvalues (r,) of zᵀz / n.
-    y : (n,) classes 0…k−1.
-    weights : (n, P), summing to 1 per problem; 0 leaves an example out.
-    penalty, tolerance : (P,).
+    z : (n, r) features with orthogonal columns; `eigenvalues` (r,) of zᵀz / n.
+    turned : (r, n) zᵀ, laid out row by row: products with it are twice as fast on a CPU.
+    weights : (P, n), summing to 1 per problem; 0 leaves an example out.
+    given : (P, D) Σ_i weight_pi · (onehot(y_pi) ⊗ z_i, onehot(y_pi)).
+    classes : k; the unknowns of a problem, W (k, r) and then b (k,), are a row of D = k·r + k.
     """
 
     z: Tensor
+    turned: Tensor
     eigenvalues: Tensor
-    y: Tensor
     weights: Tensor
-    penalty: Tensor
-    tolerance: Tensor
+    given: Tensor
+    classes: int
+
+    @classmethod
+    def of(
+        cls, parts: Decomposition, members: Tensor, labels: Sequence[Tensor], classes: int
+    ) -> Problems:
+        """Set up a problem per labelling (n,) and membership (F, n), the labellings outermost."""
+        turned = parts.z.T.contiguous() if parts.z.device.type == "cpu" else parts.z.T
+        weights = members.to(parts.z) / members.sum(1, keepdim=True)
+        given = []
+        for y in labels:
+            chosen = torch.nn.functional.one_hot(y, classes).to(parts.z)
+            for weight in weights:
+                picked = chosen * weight[:, None]
+                given.append(torch.cat([(turned @ picked).T.flatten(), picked.sum(0)]))
+        return cls(
+            parts.z,
+            turned,
+            parts.eigenvalues,
+            weights.repeat(len(labels), 1),
+            torch.stack(given),
+            classes,
+        )
 
     def pick(self, which: Tensor) -> Problems:
         """Return only some of the problems."""
-        return Problems(
-            self.z,
-            self.eigenvalues,
-            self.y,
-            self.weights[:, which],
-            self.penalty[which],
-            self.tolerance[which],
-        )
+        return replace(self, weights=self.weights[which], given=self.given[which])
 
     def double(self) -> Problems:
         """Return the same problems in float64."""
         return Problems(
             self.z.double(),
+            self.turned.double(),
             self.eigenvalues.double(),
-            self.y,
             self.weights.double(),
-            self.penalty.double(),
-            self.tolerance.double(),
+            self.given.double(),
+            self.classes,
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Solution:
-    """Coefficients (P, r, k), intercepts (P, k), and the certificate of each problem (P,).
+    """Where P problems stand, and the certificate of each.
 
-    `decrement` estimates how far the objective lies above its minimum, relative to it, and the
-    squared error of the logits, relative to their size: whichever is larger.
+    Attributes
+    ----------
+    unknowns : (P, D).
+    logits : (P, k, n) of all examples, those left out included.
+    penalty : (P,) under which it was found.
+    objective, gradient_norm : (P,), the norm being the largest absolute entry.
+    decrement : (P,) estimates how far the objective lies above its minimum, relative to it, and
+        the squared error of the logits, relative to their size: whichever is larger.
+    memory : of the iteration; it makes the next solution along a path cheaper.
     """
 
-    coefficients: Tensor
-    intercepts: Tensor
+    unknowns: Tensor
+    logits: Tensor
+    penalty: Tensor
     objective: Tensor
     gradient_norm: Tensor
     decrement: Tensor
+    memory: Memory
 
     @classmethod
-    def zeros(cls, problems: Problems, classes: int) -> Solution:
-        """Return the start of a path."""
-        r, count = problems.z.shape[1], len(problems.penalty)
-        shapes = ((count, r, classes), (count, classes), (count,), (count,), (count,))
-        return cls(*(problems.z.new_zeros(shape) for shape in shapes))
+    def start(cls, problems: Problems, unknowns: Tensor | None = None) -> Solution:
+        """Return the start of an iteration: zeros, or these unknowns (P, D)."""
+        count, size = problems.given.shape
+        at = torch.zeros_like(problems.given) if unknowns is None else unknowns
+        blank = at.new_zeros(count, dtype=torch.float64)
+        memory = Memory.empty(count, size, PAIRS, at)
+        return cls(
+            at,
+            _product(problems, at),
+            at.new_zeros(count),
+            blank,
+            blank.clone(),
+            blank.clone(),
+            memory,
+        )
 
     def pick(self, which: Tensor) -> Solution:
         """Return a copy of some of the problems."""
-        return Solution(*(getattr(self, f.name)[which] for f in fields(self)))
+        tensors = {name: getattr(self, name)[which] for name in _TENSORS}
+        return Solution(**tensors, memory=self.memory.pick(which))
 
     def put(self, which: Tensor, other: Solution) -> None:
         """Overwrite some of the problems."""
-        for f in fields(self):
-            getattr(self, f.name)[which] = getattr(other, f.name)
+        for name in _TENSORS:
+            getattr(self, name)[which] = getattr(other, name)
+        self.memory.put(which, other.memory)
 
-    def to(self, dtype: torch.dtype) -> Solution:
-        """Return the same solution in another precision."""
-        return Solution(*(getattr(self, f.name).to(dtype) for f in fields(self)))
+    def ahead(self, before: Tensor, problems: Problems, factor: float) -> None:
+        """Go on in a straight line from the unknowns `before` through the present ones."""
+        moved = factor * (self.unknowns - before)
+        self.unknowns = self.unknowns + moved
+        self.logits = self.logits + _product(problems, moved)
 
 
-def solve(problems: Problems, start: Solution, iterations: int = 500) -> Solution:
+_TENSORS = ("unknowns", "logits", "penalty", "objective", "gradient_norm", "decrement")
+
+
+def solve(
+    problems: Problems,
+    start: Solution,
+    penalty: Tensor,
+    tolerance: float,
+    iterations: int = 500,
+) -> Solution:
     """Minimize from `start` by preconditioned L-BFGS with a search along each direction.
 
     The preconditioner is the Hessian's diagonal in the eigenbasis, mean_i p_ik(1 − p_ik) ·
@@ -98,17 +154,17 @@ def solve(problems: Problems, start: Solution, iterations: int = 500) -> Solutio
     model is of each class by now. An iteration costs two products with z, however long the
     search; problems that have converged are taken out of the batch.
     """
-    active = torch.arange(len(problems.penalty), device=problems.z.device)
-    result = start.pick(active)
-    state = _State(problems, start)
+    everyone = torch.arange(len(penalty), device=problems.z.device)
+    result, active = start.pick(everyone), everyone
+    state = _State(problems, start, penalty)
     for iteration in range(iterations):
         # Where even the gradient's own direction leads nowhere, rounding noise is reached.
-        done = (state.decrement <= state.problems.tolerance) | (state.failures > 1)
+        done = (state.decrement <= tolerance) | (state.failures > 1)
         if iteration + 1 == iterations:
             done[:] = True
         if done.any():
             finished, left = done.nonzero()[:, 0], (~done).nonzero()[:, 0]
-            result.put(active[finished], state.solution().pick(finished))
+            result.put(active[finished], state.solution(finished))
             if not len(left):
                 break
             active = active[left]
@@ -117,78 +173,94 @@ def solve(problems: Problems, start: Solution, iterations: int = 500) -> Solutio
     return result
 
 
-class _State:
-    """Where the iteration stands. All unknowns of a problem, W and then b, are one row (P, D)."""
+def _product(problems: Problems, row: Tensor) -> Tensor:
+    """Return the logits (P, k, n) of unknowns (P, D)."""
+    k = problems.classes
+    w = row[:, :-k].reshape(len(row) * k, -1)
+    logits = (problems.z @ w.T.contiguous()).T.contiguous().view(len(row), k, -1)
+    return logits + row[:, -k:, None]
 
-    def __init__(self, problems: Problems, start: Solution) -> None:
+
+class _State:
+    """Where the iteration stands."""
+
+    def __init__(self, problems: Problems, start: Solution, penalty: Tensor) -> None:
+        everyone = torch.arange(len(penalty), device=penalty.device)
         self.problems = problems
-        self.classes = start.intercepts.shape[1]
-        self.at = torch.cat([start.coefficients.flatten(1), start.intercepts], 1)
-        self.memory = Memory(self.at.shape[0], self.at.shape[1], self.at)
+        self.penalty = penalty
+        self.at, self.logits = start.unknowns, start.logits
+        self.memory = start.memory.pick(everyone)
+        # Pairs of another penalty's problem say what this one's would, but for the penalty.
+        self.memory.stiffen(
+            self._penalized(torch.ones_like(self.at), penalty.to(self.at) - start.penalty)
+        )
         self.failures = torch.zeros(len(self.at), dtype=torch.int64, device=self.at.device)
-        self.logits = self._product(self.at)
-        self.loss, self.p = self._evaluate(self.logits)
-        self.objective = self.loss + 0.5 * (self._penalized(self.at) * self.at).sum(1)
+        self.loss, self.p = self._evaluate(self.logits, self._given(self.at))
+        self.objective = self.loss + 0.5 * self._dot(self._penalized(self.at), self.at)
         self.differentiate()
 
-    def _product(self, row: Tensor) -> Tensor:
-        """Return the logits (n, P, k) of unknowns (P, D)."""
-        r, k = self.problems.z.shape[1], self.classes
-        w = row[:, :-k].view(-1, r, k).permute(1, 0, 2).reshape(r, -1)
-        return (self.problems.z @ w).view(-1, len(row), k) + row[:, -k:]
-
-    def _penalized(self, row: Tensor) -> Tensor:
+    def _penalized(self, row: Tensor, penalty: Tensor | None = None) -> Tensor:
         """Return penalty · row, without the intercepts."""
-        result = self.problems.penalty[:, None] * row
-        result[:, -self.classes :] = 0
+        result = (self.penalty if penalty is None else penalty)[:, None] * row
+        result[:, -self.problems.classes :] = 0
         return result
 
-    def _given(self, values: Tensor) -> Tensor:
-        """Return the weighted mean (P,) of the values (n, P, k) at the labels."""
-        index = self.problems.y[:, None, None].expand(-1, values.shape[1], 1)
-        return (values.gather(-1, index)[..., 0] * self.problems.weights).sum(0)
+    def _dot(self, a: Tensor, b: Tensor) -> Tensor:
+        return (a * b).sum(1, dtype=torch.float64)
 
-    def _evaluate(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Return cross-entropy (P,) and class probabilities (n, P, k)."""
-        logp = torch.log_softmax(logits, -1)
-        return -self._given(logp), logp.exp_()
+    def _given(self, row: Tensor) -> Tensor:
+        """Return the mean (P,) of the logits that the labels pick."""
+        return self._dot(self.problems.given, row)
+
+    def _mean(self, values: Tensor) -> Tensor:
+        """Return the weighted mean (P,) of values (P, n)."""
+        return self._dot(self.problems.weights, values)
+
+    def _evaluate(self, logits: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
+        """Return cross-entropy (P,) in float64, and class probabilities (P, k, n)."""
+        highest = logits.amax(1, keepdim=True)
+        p = (logits - highest).exp_()
+        total = p.sum(1, keepdim=True)
+        p /= total
+        return self._mean((highest + total.log())[:, 0]) - given, p
 
     def differentiate(self) -> None:
         """Compute gradient, preconditioner and Newton decrement at the iterate."""
         problems, p = self.problems, self.p
-        n, count, k = p.shape
-        residual = p * problems.weights[..., None]
-        curvature = residual.sum(0) - (residual * p).sum(0)
-        curvature = curvature.clamp_min(torch.finfo(p.dtype).eps)
-        index = problems.y[:, None, None].expand(-1, count, 1)
-        residual.scatter_add_(-1, index, -problems.weights[..., None])
-        slope = (problems.z.T @ residual.view(n, -1)).view(-1, count, k).permute(1, 0, 2)
-        self.gradient = torch.cat([slope.reshape(count, -1), residual.sum(0)], 1)
-        self.gradient += self._penalized(self.at)
-        stiffness = curvature[:, None] * problems.eigenvalues[:, None]
-        stiffness = (stiffness + problems.penalty[:, None, None]).flatten(1)
-        self.inverse = 1 / torch.cat([stiffness, curvature], 1)
+        count, _, n = p.shape
+        weighted = p * problems.weights[:, None]
+        mean = weighted.sum(2)
+        curvature = (mean - torch.linalg.vecdot(weighted, p)).clamp_min(torch.finfo(p.dtype).eps)
+        slope = (problems.turned @ weighted.view(-1, n).T.contiguous()).T.reshape(count, -1)
+        self.gradient = torch.cat([slope, mean], 1) - problems.given + self._penalized(self.at)
+        stiffness = curvature[..., None] * problems.eigenvalues + self.penalty[:, None, None]
+        self.inverse = 1 / torch.cat([stiffness.flatten(1), curvature], 1)
         # Half of `steep`, the Newton decrement, is the height above the minimum; against the
         # length of the iterate in the same norm it is the squared error of the logits.
-        steep = (self.gradient * self.gradient * self.inverse).sum(1)
-        length = (self.at * self.at / self.inverse).sum(1)
+        steep = self._dot(self.gradient * self.gradient, self.inverse)
+        length = self._dot(self.at * self.at, 1 / self.inverse)
         height = 0.5 * steep / self.objective.clamp_min(torch.finfo(steep.dtype).tiny)
         self.decrement = torch.maximum(height, steep / (length + _NO_SIGNAL))
 
-    def solution(self) -> Solution:
-        """Return the iterate with its certificate."""
-        k = self.classes
-        w = self.at[:, :-k].view(len(self.at), -1, k)
-        largest = self.gradient.abs().amax(1)
-        return Solution(w, self.at[:, -k:], self.objective, largest, self.decrement)
+    def solution(self, which: Tensor) -> Solution:
+        """Return the iterates of some problems, with their certificates."""
+        return Solution(
+            self.at[which],
+            self.logits[which],
+            self.penalty[which],
+            self.objective[which],
+            self.gradient[which].abs().amax(1).double(),
+            self.decrement[which],
+            self.memory.pick(which),
+        )
 
     def keep(self, which: Tensor) -> None:
         """Go on with some of the problems."""
         self.problems = self.problems.pick(which)
-        self.memory.keep(which)
-        self.logits, self.p = self.logits[:, which], self.p[:, which]
-        for name in ("at", "gradient", "inverse", "loss", "objective", "failures", "decrement"):
+        self.memory = self.memory.pick(which)
+        for name in ("penalty", "logits", "p", "at", "gradient", "inverse", "loss", "objective"):
             setattr(self, name, getattr(self, name)[which])
+        self.failures, self.decrement = self.failures[which], self.decrement[which]
 
     def step(self) -> None:
         """Move along L-BFGS' direction, to where the objective is nearly lowest."""
@@ -210,30 +282,27 @@ class _State:
         The objective is convex along the line, so its slope brackets the minimum; new trials
         are Newton's within the bracket. Moves `logits`, `p`, `loss` and `objective` along.
         """
-        weights = self.problems.weights
-        along = self._product(direction)
-        slope = (self.gradient * direction).sum(1)
+        along = _product(self.problems, direction)
+        slope = self._dot(self.gradient, direction)
         pulled = self._penalized(direction)
-        cross, square = (self.at * pulled).sum(1), (direction * pulled).sum(1)
-        given = self._given(along)
-        slack = 4 * torch.finfo(self.objective.dtype).eps * self.objective.abs()
+        cross, square = self._dot(self.at, pulled), self._dot(direction, pulled)
+        start, rise = self._given(self.at), self._given(direction)
+        slack = 4 * torch.finfo(self.at.dtype).eps * self.objective.abs()
         base = self.objective - self.loss
         t = torch.ones_like(slope)
         low, high = torch.zeros_like(t), torch.full_like(t, torch.inf)
         for _ in range(trials):
-            logits = self.logits + t[:, None] * along
-            loss, p = self._evaluate(logits)
+            logits, loss, p = self._moved(along, t, start + t * rise)
             value = loss + base + t * (cross + 0.5 * t * square)
-            weighted = p * along
-            expected = weighted.sum(-1)
-            tangent = (expected * weights).sum(0) - given + cross + t * square
+            expected = torch.linalg.vecdot(p, along, dim=1)
+            tangent = self._mean(expected) - rise + cross + t * square
             fine = (value <= self.objective + 1e-4 * t * slope + slack) & (
                 tangent.abs() <= 0.5 * slope.abs()
             )
             if fine.all():
                 break
-            second = (weighted * along).sum(-1) - expected * expected
-            bend = (second * weights).sum(0) + square
+            second = torch.linalg.vecdot(p * along, along, dim=1) - expected * expected
+            bend = self._mean(second) + square
             low = torch.where(tangent < 0, t, low)
             high = torch.where(tangent < 0, high, t)
             newton = t - tangent / bend.clamp_min(torch.finfo(bend.dtype).tiny)
@@ -244,8 +313,12 @@ class _State:
         failed = value > self.objective + slack
         if failed.any():
             t = torch.where(failed, 0, t)
-            logits = self.logits + t[:, None] * along
-            loss, p = self._evaluate(logits)
+            logits, loss, p = self._moved(along, t, start + t * rise)
             value = loss + base + t * (cross + 0.5 * t * square)
         self.logits, self.p, self.loss, self.objective = logits, p, loss, value
-        return t
+        return t.to(direction)
+
+    def _moved(self, along: Tensor, t: Tensor, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, cross-entropy and probabilities after steps of length t (P,)."""
+        logits = torch.addcmul(self.logits, t.to(along)[:, None, None], along)
+        return logits, *self._evaluate(logits, given)

@@ -1,59 +1,111 @@
-"""Ridge and least squares: one decomposition serves every penalty and leaves out each example."""
+"""Ridge and least squares from rows: one decomposition serves every penalty and example."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from repprobe.probes.engines.torch_engine.decomposition import CUTOFF, Decomposition, decompose
+from repprobe.probes.engines.border import Path
+from repprobe.probes.engines.torch_engine.decomposition import CUTOFF, decompose
+
+_NUMBERS = 8_000_000
+"""Predictions (examples × targets × penalties) that are held at a time."""
 
 
-@dataclass(frozen=True)
-class RidgeSystem:
-    """Centred features and targets, decomposed; everything in float64.
+class RowRidge:
+    """The ridge path of several sets of targets, each example left out in turn, exactly.
 
-    Attributes
+    Everything is in float64.
+
+    Parameters
     ----------
-    parts : the decomposition of the centred features (n, d).
-    projected : (r, k) zᵀ(targets − their mean).
-    feature_mean, target_mean : (d,) and (k,).
+    x : (n, d) standardized features.
+    y : (n, k) the targets of all sets side by side.
     """
 
-    parts: Decomposition
-    projected: Tensor
-    feature_mean: Tensor
-    target_mean: Tensor
+    def __init__(self, x: Tensor, y: Tensor) -> None:
+        self.feature_mean, self.target_mean = x.mean(0), y.mean(0)
+        self.targets = y - self.target_mean
+        self.parts = decompose(x - self.feature_mean)
+        self.projected = self.parts.z.T @ self.targets
 
-    @classmethod
-    def of(cls, x: Tensor, targets: Tensor) -> RidgeSystem:
-        """Set up the system of features (n, d) and targets (n, k)."""
-        x, targets = x.double(), targets.double()
-        feature_mean, target_mean = x.mean(0), targets.mean(0)
-        parts = decompose(x - feature_mean)
-        return cls(parts, parts.z.T @ (targets - target_mean), feature_mean, target_mean)
+    def paths(self, targets: Sequence[int], grid: Sequence[float]) -> list[Path]:
+        """Return a path per set of targets, these being the sets' numbers of columns."""
+        group = max(1, _NUMBERS // self.targets.numel())
+        fits = [self._fits(grid[i : i + group]) for i in range(0, len(grid), group)]
+        w, squares, gradient, losses = (torch.cat(parts) for parts in zip(*fits, strict=True))
+        found = []
+        for start, end in itertools.pairwise(np.cumsum([0, *targets]).tolist()):
+            some = slice(start, end)
+            loss = _array(losses[:, some].sum(1))
+            best = 0 if np.isnan(loss).all() else int(np.nanargmin(loss))
+            objective = _array(squares[:, some].sum(1))
+            coefficients = w[:, :, some]
+            found.append(
+                Path(
+                    tried=np.array(grid, np.float64),
+                    held_out_loss=loss,
+                    regularization=np.array(grid, np.float64),
+                    coefficients=_array(coefficients),
+                    intercepts=_array(self.target_mean[some] - self.feature_mean @ coefficients),
+                    objective=objective,
+                    gradient_norm=_array(gradient[:, :, some].abs().amax((1, 2))),
+                    converged=np.isfinite(objective),
+                    best=best,
+                    held_out_scores=None
+                    if np.isnan(loss).all()
+                    else _array(self._left_out(grid[best : best + 1])[0][:, some]),
+                )
+            )
+        return found
 
-    def shrinkage(self, alpha: float) -> Tensor:
-        """Return (r,) 1 / (n · eigenvalue + alpha); 0 for directions that don't count."""
-        squared = self.parts.eigenvalues * len(self.parts.z)
-        counts = self.parts.eigenvalues > CUTOFF * self.parts.eigenvalues[0]
-        return torch.where(counts, 1 / (squared + alpha).clamp_min(1e-300), 0)
+    def _fits(self, grid: Sequence[float]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return coefficients, objectives, gradients and losses of left-out examples.
 
-    def coefficients(self, alpha: float) -> tuple[Tensor, Tensor]:
-        """Return coefficients (d, k) and intercepts (k,) of the ridge fit."""
-        w = self.parts.basis @ (self.shrinkage(alpha)[:, None] * self.projected)
-        return w, self.target_mean - self.feature_mean @ w
+        Shapes (T, d, k), (T, k), (T, d, k), (T, k); objectives and losses per example.
+        """
+        n, basis = len(self.targets), self.parts.basis
+        v = self._shrinkage(grid)[:, :, None] * self.projected
+        error = self._product(v) - self.targets
+        alphas = self._alphas(grid)
+        squares = ((error * error).sum(1) + alphas * (v * v).sum(1)) / n
+        r, k = self.projected.shape
+        flat = error.permute(1, 0, 2).reshape(n, -1)
+        slope = (self.parts.z.T @ flat).view(r, -1, k).permute(1, 0, 2) + alphas[:, None] * v
+        losses = ((self._left_out(grid) - self.targets - self.target_mean) ** 2).mean(1)
+        return basis @ v, squares, 2 * (basis @ slope) / n, losses
 
-    def leave_one_out(self, alpha: float, targets: Tensor) -> Tensor:
-        """Return (n, k) predictions for each example by the fit without it, exactly.
+    def _left_out(self, grid: Sequence[float]) -> Tensor:
+        """Return (T, n, k) predictions for each example by the fit without it.
 
         y_i − ŷ_i = (y_i − fit_i) / (1 − h_ii), h the hat matrix including the intercept's 1/n
         (Allen 1974). NaN where a fit passes through every example, so that 1 − h_ii = 0.
         """
-        z, n = self.parts.z, len(self.parts.z)
-        shrinkage = self.shrinkage(alpha)
-        left = 1 - 1 / n - (z * z) @ shrinkage
+        z, shrinkage = self.parts.z, self._shrinkage(grid)
+        left = 1 - 1 / len(z) - shrinkage @ (z * z).T
         left = torch.where(left > 1e-9, left, torch.nan)
-        fit = self.target_mean + z @ (shrinkage[:, None] * self.projected)
-        return targets - (targets - fit) / left[:, None]
+        error = self.targets - self._product(shrinkage[:, :, None] * self.projected)
+        return self.target_mean + self.targets - error / left[:, :, None]
+
+    def _product(self, v: Tensor) -> Tensor:
+        """Return (T, n, k) z @ v for v (T, r, k), in one product."""
+        count, r, k = v.shape
+        flat = self.parts.z @ v.permute(1, 0, 2).reshape(r, -1)
+        return flat.view(-1, count, k).permute(1, 0, 2)
+
+    def _shrinkage(self, grid: Sequence[float]) -> Tensor:
+        """Return (T, r) 1 / (n · eigenvalue + alpha); 0 for directions that don't count."""
+        values = self.parts.eigenvalues
+        inverse = 1 / (values * len(self.targets) + self._alphas(grid)).clamp_min(1e-300)
+        return torch.where(values > CUTOFF * values[0], inverse, 0)
+
+    def _alphas(self, grid: Sequence[float]) -> Tensor:
+        return self.projected.new_tensor(list(grid))[:, None]
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()

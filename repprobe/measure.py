@@ -1,0 +1,176 @@
+"""One network measured: run over the data, every layer probed, its own answer scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from repprobe.probes.engines import Distance, Engine
+from repprobe.probes.fitting import Kind
+from repprobe.probes.probing import Labels, own_answer, probe_layers
+from repprobe.probes.scores import Scores
+
+if TYPE_CHECKING:
+    from repprobe.capture import Features, Pass
+    from repprobe.checkpoints import Model
+    from repprobe.data import Data, Draw
+    from repprobe.settings import Settings
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Clock:
+    """Adds up seconds per stage."""
+
+    timed: Callable[[str], AbstractContextManager[None]]
+    seconds: dict[str, float]
+
+    def move(self, seconds: float, source: str, target: str) -> None:
+        """Book seconds that were spent in one stage on another."""
+        self.seconds[source] = round(self.seconds.get(source, 0.0) - seconds, 3)
+        self.seconds[target] = round(self.seconds.get(target, 0.0) + seconds, 3)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How networks are to be measured.
+
+    Attributes
+    ----------
+    data : with the draws of clean labels, whose rows are rows of its training part.
+    kind, engine, device : the probe, what fits it, and where.
+    """
+
+    data: Data
+    draws: Sequence[Draw]
+    kind: Kind
+    engine: Engine
+    device: str
+    settings: Settings
+    progress: Progress
+    clock: Clock
+
+    def of(self, name: str, model: Model) -> tuple[Scores, Pass, list[str]]:
+        """Return the scores of a network, what is known of the pass, and notes for the user.
+
+        Ridge and least squares are fitted while the network runs, where the engine can and
+        their sums fit into memory; everything else needs features that are kept.
+        """
+        streams = self.engine.streams and self.kind in ("ridge", "least-squares")
+        measured = None
+        if streams and self.settings.cache is None:
+            measured = self._streamed(name, model)
+        scores, outcome = measured or self._kept(name, model)
+        output, notes = outcome.output, list(outcome.notes)
+        if output is None:
+            notes.append("the network puts out no scores per class, so there is no `output` row.")
+        elif misfit := _misfit(output.shape[1], self.data):
+            notes.append(misfit)
+        else:
+            answer = np.asarray(output[outcome.train_count :])
+            scores += own_answer(answer, self._labels(), name, len(outcome.layers))
+        return scores, outcome, [*notes, *_marks(scores)]
+
+    def _streamed(self, name: str, model: Model) -> tuple[Scores, Pass] | None:
+        """Fit while the network runs; None if the sums would not fit into memory."""
+        from repprobe.capture import stream
+        from repprobe.capture.store import default_memory
+        from repprobe.probes.engines.border import Streaming
+        from repprobe.probes.streaming import RidgeStream, SumsTooLargeError
+
+        bound = default_memory() if self.settings.memory is None else self.settings.memory
+        sink = RidgeStream(
+            self._labels(),
+            model=name,
+            kind=self.kind,
+            engine=cast("Streaming", self.engine),
+            memory_bytes=bound,
+            progress=self.progress,
+        )
+        try:
+            with self.clock.timed("capture"):
+                outcome = stream(model, self.data, sink=sink, **self._options())
+        except SumsTooLargeError:
+            return None
+        self.clock.move(sink.seconds, "capture", "probe")
+        return sink.scores(outcome.non_finite), outcome
+
+    def _kept(self, name: str, model: Model) -> tuple[Scores, Features]:
+        """Fit after the pass, on features in memory or on disk."""
+        from repprobe.capture import capture
+
+        with self.clock.timed("capture"):
+            features = capture(
+                model,
+                self.data,
+                memory_bytes=self.settings.memory,
+                cache_dir=self.settings.cache,
+                **self._options(),
+            )
+        with features, self.clock.timed("probe"):
+            scores, _ = probe_layers(
+                features,
+                self._labels(),
+                model=name,
+                kind=self.kind,
+                engine=self.engine,
+                distance=cast("Distance", self.settings.distance or "euclidean"),
+                progress=self.progress,
+            )
+        return scores, features
+
+    def _rows(self) -> np.ndarray:
+        return np.unique(np.concatenate([draw.rows for draw in self.draws]))
+
+    def _labels(self) -> Labels:
+        """Return the labels of the rows that are run, the draws counting among these."""
+        rows, data = self._rows(), self.data
+        draws = [replace(d, rows=np.searchsorted(rows, d.rows)) for d in self.draws]
+        return Labels(data.train.labels[rows], data.test.labels, data.classes, draws)
+
+    def _options(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "train_rows": self._rows(),
+            "layers": settings.layers,
+            "pool": settings.pool,
+            "width": settings.width,
+            "batch_size": settings.batch_size,
+            "device": self.device,
+            "seed": settings.seed,
+            "progress": self.progress,
+        }
+
+
+def _misfit(found: int, data: Data) -> str | None:
+    """Return why a network that puts out so many values does not answer for these labels."""
+    if data.task == "classification":
+        wanted, what = len(data.classes), "classes"
+    else:
+        wanted, what = 1 if data.train.labels.ndim == 1 else data.train.labels.shape[1], "targets"
+    if found == wanted:
+        return None
+    return (
+        f"the network puts out {found} values and the data have {wanted} {what}, so there is no "
+        "`output` row."
+    )
+
+
+def _marks(scores: Scores) -> list[str]:
+    """Return what the user must know of rows that are not what they seem."""
+    notes = [
+        f"layer '{row.layer}' holds NaN or infinity in {100 * row.value:.3g} % of the examples: "
+        "it could not be probed."
+        for row in scores.where(metric="non_finite")
+    ]
+    notes += [
+        f"the probe on '{row.layer}' ({row.clean_labels} labels, seed {row.seed}) did not "
+        "converge; its row says so."
+        for row in scores.where(metric="converged", value=0.0)
+    ]
+    return notes

@@ -1,0 +1,193 @@
+"""Ridge and least squares from sufficient statistics: one decomposition per layer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from repprobe.probes.engines.border import Path
+from repprobe.probes.engines.torch_engine.decomposition import CUTOFF
+from repprobe.probes.moments import Moments, total
+
+_PLENTY = 2
+"""Examples per feature from which the folds resemble the whole closely enough for the whole's
+decomposition to precondition them; with fewer, each fold is decomposed by itself."""
+
+_RESIDUAL = 1e-4
+"""Relative residual at which conjugate gradients stop: the folds only rank the penalties."""
+
+_ROUNDS = 40
+
+
+class MomentRidge:
+    """The ridge path of several sets of targets, cross-validated, from the moments of the folds.
+
+    Parameters
+    ----------
+    folds : moments of standardized features, those that each fit leaves out.
+    """
+
+    def __init__(self, folds: Sequence[Moments]) -> None:
+        self.folds = [fold for fold in folds if fold.count]
+        self.whole = total(self.folds)
+        self.centred = self.whole.centred()
+        values, vectors = torch.linalg.eigh(self.centred.xx)
+        values, vectors = values.flip(0), vectors.flip(1)
+        rank = max(1, int((values > CUTOFF * values[0]).sum()))
+        self.values = values[:rank].clamp_min(torch.finfo(values.dtype).tiny)
+        self.vectors = vectors[:, :rank]
+
+    def paths(self, targets: Sequence[int], grid: Sequence[float]) -> list[Path]:
+        """Return a path per set of targets, these being the sets' numbers of columns."""
+        losses = self._held_out(grid)
+        found = []
+        for start, end in itertools.pairwise(np.cumsum([0, *targets]).tolist()):
+            loss = _array(losses[:, start:end].sum(1))
+            best = 0 if np.isnan(loss).all() else int(np.nanargmin(loss))
+            found.append(self._path(grid, loss, grid[best], slice(start, end)))
+        return found
+
+    def _path(self, grid: Sequence[float], loss: np.ndarray, alpha: float, columns: slice) -> Path:
+        """Fit the columns under one penalty."""
+        c, n = self.centred, self.whole.count
+        xy = c.xy[:, columns]
+        w = self.vectors @ ((self.vectors.T @ xy) / (self.values + alpha)[:, None])
+        product = c.xx @ w
+        square = c.yy[columns].sum() - 2 * (w * xy).sum() + (w * product).sum()
+        objective = (square.clamp_min(0) + alpha * (w * w).sum()) / n
+        gradient = 2 * (product + alpha * w - xy).abs().max() / n
+        b = (self.whole.y[columns] - self.whole.x @ w) / n
+        return Path(
+            tried=np.array(grid, np.float64),
+            held_out_loss=loss,
+            regularization=np.array([alpha]),
+            coefficients=_array(w[None]),
+            intercepts=_array(b[None]),
+            objective=_array(objective[None]),
+            gradient_norm=_array(gradient[None]),
+            converged=np.array([bool(torch.isfinite(objective))]),
+            best=0,
+            held_out_scores=None,
+        )
+
+    def _held_out(self, grid: Sequence[float]) -> Tensor:
+        """Return (T, k) mean squared errors of examples by the fits that leave them out."""
+        alphas = torch.tensor(list(grid), dtype=torch.float64, device=self.values.device)
+        if len(self.folds) < 2:
+            return alphas.new_full((len(grid), len(self.whole.y)), torch.nan)
+        plenty = self.whole.count >= _PLENTY * len(self.whole.x)
+        error = alphas.new_zeros(len(grid), len(self.whole.y))
+        for fold in self.folds:
+            part = _Fold.of(fold, self.whole, self.values, self.vectors)
+            w = part.iterate(alphas) if plenty else None
+            error += part.errors(part.decompose(alphas) if w is None else w)
+        return error / self.whole.count
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """A fit without one fold, and that fold, in coordinates where the whole's moments are 1.
+
+    Attributes
+    ----------
+    eigenvalues : (r,) of the whole's centred moments.
+    missing : (r, r) what the fit's centred moments lack of the identity.
+    given : (r, k) products with the targets in the fit, both centred.
+    xx, xy, yy : moments (r, r), (r, k), (k,) of the fold about the fit's means.
+    """
+
+    eigenvalues: Tensor
+    missing: Tensor
+    given: Tensor
+    xx: Tensor
+    xy: Tensor
+    yy: Tensor
+
+    @classmethod
+    def of(cls, fold: Moments, whole: Moments, values: Tensor, vectors: Tensor) -> _Fold:
+        """Whiten the moments of a fold by the eigenvalues (r,) and vectors (d, r) of the whole."""
+        # In float64: in float32 the small eigenvalues would drown in the rounding of the large.
+        white = vectors / values.sqrt()
+        centre, mean_y = whole.x / whole.count, whole.y / whole.count
+        here = fold.seen_from(centre, torch.ones_like(centre))
+        second = white.T @ (here.xx @ white)
+        x, y = white.T @ here.x, here.y - here.count * mean_y
+        xy = white.T @ here.xy - torch.outer(x, mean_y)
+        yy = here.yy - 2 * mean_y * here.y + here.count * mean_y**2
+        n, rest = here.count, whole.count - here.count
+        # The sums of the fit are those of the fold, turned round: about the centre all is zero.
+        mx, my = -x / rest, -y / rest
+        everything = white.T @ whole.centred().xy
+        return cls(
+            values,
+            second + rest * torch.outer(mx, mx),
+            everything - xy - rest * torch.outer(mx, my),
+            second - torch.outer(x, mx) - torch.outer(mx, x) + n * torch.outer(mx, mx),
+            xy - torch.outer(x, my) - torch.outer(mx, y) + n * torch.outer(mx, my),
+            yy - 2 * my * y + n * my**2,
+        )
+
+    def iterate(self, alphas: Tensor) -> Tensor | None:
+        """Return the fits (r, T, k) by conjugate gradients in float32, None if they stall.
+
+        The whole's decomposition preconditions all penalties; those that have converged are
+        taken out.
+        """
+        damping = (self.eigenvalues[:, None] / (self.eigenvalues[:, None] + alphas)).sqrt().float()
+        missing, given = self.missing.float(), self.given.float()
+        r, k = given.shape
+        damping = damping[:, :, None].expand(-1, -1, k).reshape(r, -1)
+        residual = damping * given.repeat(1, len(alphas))
+        enough = _RESIDUAL**2 * (residual * residual).sum(0)
+        result = torch.zeros_like(residual)
+        active = torch.arange(residual.shape[1], device=residual.device)
+        found, direction, factor = torch.zeros_like(residual), residual, damping
+        length = (residual * residual).sum(0)
+        for _ in range(_ROUNDS):
+            image = direction - factor * (missing @ (factor * direction))
+            step = length / (direction * image).sum(0).clamp_min(torch.finfo(torch.float32).tiny)
+            found = found + step * direction
+            residual = residual - step * image
+            longer = (residual * residual).sum(0)
+            done = longer <= enough
+            if done.any():
+                result[:, active[done]] = (factor * found)[:, done]
+                keep = ~done
+                if not keep.any():
+                    return result.view(r, -1, k)
+                active, enough, length, longer = (v[keep] for v in (active, enough, length, longer))
+                found, residual, direction, factor = (
+                    m[:, keep] for m in (found, residual, direction, factor)
+                )
+            direction = residual + (longer / length) * direction
+            length = longer
+        return None
+
+    def decompose(self, alphas: Tensor) -> Tensor:
+        """Return the fits (r, T, k) by a decomposition of the fit's own moments, in float64."""
+        root = self.eigenvalues.sqrt()
+        own = torch.diag(self.eigenvalues) - root[:, None] * self.missing * root
+        values, vectors = torch.linalg.eigh(own)
+        counts = values > CUTOFF * values[-1]
+        shrunk = torch.where(counts[:, None], 1 / (values[:, None] + alphas).clamp_min(1e-300), 0)
+        inner = vectors.T @ (root[:, None] * self.given)
+        w = torch.einsum("rs,st,sk->rtk", vectors, shrunk, inner)
+        return root[:, None, None] * w
+
+    def errors(self, w: Tensor) -> Tensor:
+        """Return (T, k) sums of squared errors on the fold for fits (r, T, k)."""
+        r, count, k = w.shape
+        flat = w.reshape(r, -1)
+        product = self.xx.to(w) @ flat
+        square = (flat * product).sum(0, dtype=torch.float64).view(count, k)
+        cross = (w * self.xy.to(w)[:, None]).sum(0, dtype=torch.float64)
+        return (self.yy - 2 * cross + square).clamp_min(0)
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()

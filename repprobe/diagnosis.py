@@ -145,14 +145,17 @@ def _budgets(d: Diagnosis) -> str:
     if len(d.curve) < 2:
         return ""
     enough = d.enough
-    if enough in (None, d.curve[-1]):
+    if d.own is None or enough is None or enough == d.curve[-1]:
         fewest = d.curve[0]
         return (
             f" With {fewest.clean_labels:,} clean labels a probe there reaches {_figure(fewest)}."
         )
+    output = "the network's own output"
+    sure = enough.low > d.own.high
     return (
         f" With {enough.clean_labels:,} clean labels a probe there already reaches "
-        f"{_figure(enough)}, no less than the network's own output."
+        f"{_figure(enough)}, "
+        + (f"more than {output}." if sure else f"within the error no less than {output}.")
     )
 
 

@@ -143,9 +143,14 @@ def test_the_largest_budget_decides_and_is_compared():
 def test_the_fewest_labels_that_match_the_output_are_told():
     (diagnosis,) = diagnose(budgets(400, 700, 800))
     assert diagnosis.verdict.endswith(
-        " With 100 clean labels a probe there already reaches 70.0 % (67.1 to 72.8), no less than "
-        "the network's own output."
+        " With 100 clean labels a probe there already reaches 70.0 % (67.1 to 72.8), within the "
+        "error no less than the network's own output."
     )
+
+
+def test_fewer_labels_that_beat_the_output_beyond_the_error_are_told():
+    (diagnosis,) = diagnose(budgets(400, 760, 800))
+    assert diagnosis.verdict.endswith("76.0 % (73.3 to 78.5), more than the network's own output.")
 
 
 @pytest.mark.parametrize("hits", [(400, 600, 800), (400, 600, 690)])

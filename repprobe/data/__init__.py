@@ -3,7 +3,7 @@
 from repprobe.data.dataset import ArrayPart, Data, Part, SubsetPart, Task
 from repprobe.data.loading import load_data
 from repprobe.data.names import known_names
-from repprobe.data.splits import Draw, draws, stratified_draw
+from repprobe.data.splits import Draw, draws
 
 __all__ = [
     "ArrayPart",
@@ -15,5 +15,4 @@ __all__ = [
     "draws",
     "known_names",
     "load_data",
-    "stratified_draw",
 ]

@@ -85,11 +85,6 @@ def draws(
     return found
 
 
-def stratified_draw(labels: Labels, n: int, seed: int, task: Task) -> NDArray[np.int64]:
-    """Return the increasing rows (n,) of a single draw."""
-    return np.sort(draws(labels, [n], [seed], task)[0].rows)
-
-
 def split_off_test(
     labels: Labels, seed: int, task: Task, origin: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

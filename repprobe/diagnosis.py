@@ -40,9 +40,15 @@ class Diagnosis:
 
     @property
     def enough(self) -> Score | None:
-        """Figure of the fewest clean labels with which the best layer is no worse than `own`."""
-        own = math.nan if self.own is None else self.own.value
-        return next((f for f in self.curve if f.value >= own), None)
+        """Figure of the fewest clean labels with which the best layer is no worse than `own`.
+
+        Neither is its value lower, nor the lower end of its interval: a figure that few draws
+        leave uncertain is not enough. None where there is none.
+        """
+        if self.own is None:
+            return None
+        own = self.own
+        return next((f for f in self.curve if f.value >= own.value and not f.low < own.low), None)
 
     @property
     def verdict(self) -> str:
@@ -145,7 +151,7 @@ def _budgets(d: Diagnosis) -> str:
     if len(d.curve) < 2:
         return ""
     enough = d.enough
-    if d.own is None or enough is None or enough == d.curve[-1]:
+    if enough is None or d.own is None or enough == d.curve[-1]:
         fewest = d.curve[0]
         return (
             f" With {fewest.clean_labels:,} clean labels a probe there reaches {_figure(fewest)}."

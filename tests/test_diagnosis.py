@@ -153,6 +153,14 @@ def test_fewer_labels_that_beat_the_output_beyond_the_error_are_told():
     assert diagnosis.verdict.endswith("76.0 % (73.3 to 78.5), more than the network's own output.")
 
 
+def test_a_figure_that_few_draws_leave_uncertain_is_not_enough():
+    scores = budgets(750, 750, 800)
+    unsure = next(i for i, r in enumerate(scores.rows) if (r.layer, r.clean_labels) == ("fc", 10))
+    scores.rows[unsure] = dataclasses.replace(scores.rows[unsure], low=0.1)
+    (diagnosis,) = diagnose(scores)
+    assert diagnosis.enough.clean_labels == 100
+
+
 @pytest.mark.parametrize("hits", [(400, 600, 800), (400, 600, 690)])
 def test_where_fewer_labels_are_not_enough_the_smallest_budget_is_told(hits):
     (diagnosis,) = diagnose(budgets(*hits))

@@ -71,6 +71,27 @@ def test_the_engines_agree(repprobe, digits_checkpoint, tmp_path, probe):
         assert a[2] == pytest.approx(b[2], abs=0.012)
 
 
+@pytest.mark.parametrize("probe", ["ridge", "logistic"])
+def test_budgets_are_measured_in_one_run_and_nest(repprobe, digits_checkpoint, tmp_path, probe):
+    ask = ("layers", digits_checkpoint, "-d", "digits", "--probe", probe, "-l", "linear")
+    result = repprobe(*ask, "--clean", "all,60,200", "--seeds", 2, "-o", "many")
+    assert result.status == 0, result.err
+    assert "budgets.png" in {p.name for p in (tmp_path / "many").iterdir()}
+    many = read_run(tmp_path / "many").scores
+    assert many.budgets == [60, 200, 1438]
+    figures = many.where(layer="linear", split="test", group="all")
+    assert {(r.clean_labels, r.seed) for r in figures} == {
+        *((60, 0), (200, 0), (1438, 0), (60, 1), (200, 1)),
+        *((60, "all"), (200, "all")),
+    }
+    repprobe(*ask, "--clean", 60, "-o", "one")
+    (alone,) = read_run(tmp_path / "one").scores.where(
+        layer="linear", split="test", group="all", seed=0
+    )
+    among = figures.where(clean_labels=60, seed=0).rows[0]
+    assert (alone.value, alone.regularization) == (among.value, among.regularization)
+
+
 def test_several_models_are_told_apart(repprobe, digits_checkpoint, tmp_path):
     result = repprobe(
         *("layers", digits_checkpoint, digits_checkpoint, "-d", "digits", "--clean", 100),

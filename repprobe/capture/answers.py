@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from repprobe.capture.members import logits
 from repprobe.capture.outcome import Array
 from repprobe.capture.store import Store
@@ -28,7 +30,7 @@ class Answers:
         found = found.reshape(count, -1)
         if self._width is None:
             self._width = found.shape[1]
-            self._store.begin({OUTPUT: self._width})
+            self._store.begin({OUTPUT: self._width}, exact=True)
         if found.shape[1] != self._width:
             self._give_up()
         if self._width:
@@ -36,7 +38,8 @@ class Answers:
 
     def array(self) -> Array | None:
         """Return the answers (n, C); None if there are none."""
-        return self._store.arrays().get(OUTPUT)
+        found = self._store.arrays().get(OUTPUT)
+        return None if found is None else found.astype(np.float32, copy=False)
 
     def _give_up(self) -> None:
         self._width = 0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from repprobe.capture.answers import OUTPUT
 from repprobe.capture.features import Features
-from repprobe.capture.outcome import Array
+from repprobe.capture.outcome import Kept
 from repprobe.capture.store import FileStore
 from repprobe.errors import OutputError
 
@@ -85,7 +85,6 @@ def machine_key(device: str) -> dict[str, Any]:
         "versions": versions,
         "device": device,
         "threads": torch.get_num_threads(),
-        "dtype": "float32",
     }
 
 
@@ -153,14 +152,15 @@ def _opened(
     train_rows: NDArray[np.int64],
     test_rows: NDArray[np.int64],
 ) -> Features:
-    arrays: dict[str, Array] = {
+    arrays: dict[str, Kept] = {
         file["layer"]: np.load(entry / file["file"], mmap_mode="r") for file in content["files"]
     }
+    output = arrays.pop(OUTPUT, None)
     return Features(
         arrays,
         train_rows,
         test_rows,
-        output=arrays.pop(OUTPUT, None),
+        output=None if output is None else output.astype(np.float32, copy=False),
         non_finite=content["non_finite"],
         skipped=content["skipped"],
         notes=tuple(content["notes"]),

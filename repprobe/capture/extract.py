@@ -15,6 +15,7 @@ from repprobe.capture import cache
 from repprobe.capture.features import Features
 from repprobe.capture.job import Job, Progress
 from repprobe.capture.store import FileStore, MemoryStore, Store, default_memory
+from repprobe.capture.sweep import Sweep
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.model import Model
@@ -32,6 +33,7 @@ def capture(
     width: int = 1024,
     batch_size: int | None = None,
     device: str = "cpu",
+    dtype: str = "float32",
     memory_bytes: int | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -49,6 +51,9 @@ def capture(
     layers : glob patterns over layer names; `all` for every leaf; none for one per stage.
     pool, width : see `Pooling`.
     batch_size : examples per batch; by default as many as suit the size of the activations.
+    dtype : "float32", "bfloat16" or "float16": the type that the network computes in, by automatic
+        casting. Pooling stays in float32; with the latter two, features are kept as float16 where
+        their values allow it.
     memory_bytes : features beyond it are kept in files; by default a quarter of the memory.
     cache_dir : a folder in which the features are kept; if they are there already and nothing
         that shapes them has changed, no pass is made.
@@ -75,6 +80,7 @@ def capture(
         width=width,
         batch_size=batch_size,
         device=device,
+        dtype=dtype,
         seed=seed,
     )
     if cache_dir is None:
@@ -94,7 +100,7 @@ def _captured(
     """Run the network; keep the features in `folder` under `key` if they are given."""
     with (
         job.planned() as sweep,
-        _store(len(job.inputs), sweep.values, memory_bytes, folder) as store,
+        _store(job, sweep, memory_bytes, folder) as store,
     ):
         done = sweep.run(store, store, progress)
         arrays = store.arrays()
@@ -116,12 +122,14 @@ def _captured(
 
 @contextlib.contextmanager
 def _store(
-    rows: int, values: int, memory_bytes: int | None, folder: Path | None
+    job: Job, sweep: Sweep, memory_bytes: int | None, folder: Path | None
 ) -> Iterator[Store]:
-    """Give a store for that many values per row; it is emptied if the block fails."""
+    """Give a store for what the sweep will record; it is emptied if the block fails."""
     bound = default_memory() if memory_bytes is None else memory_bytes
-    in_files = folder is not None or 4 * rows * values > bound
-    store: Store = FileStore(rows, folder) if in_files else MemoryStore(rows)
+    rows, half = len(job.inputs), job.precision.is_half
+    needed = rows * ((2 if half else 4) * sum(sweep.widths.values()) + 4 * sweep.answers)
+    in_files = folder is not None or needed > bound
+    store: Store = FileStore(rows, folder, half=half) if in_files else MemoryStore(rows, half=half)
     try:
         yield store
     except BaseException:

@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.capture.outcome import Array, Pass
+from repprobe.capture.outcome import Array, Kept, Pass
 from repprobe.errors import UnknownNameError
 
 
@@ -20,7 +20,8 @@ class Features(Pass):
 
     Parameters
     ----------
-    arrays : layer name -> (n, width) float32, in the order of execution; `input` comes first.
+    arrays : layer name -> (n, width), in the order of execution; `input` comes first. float32, or
+        float16 where the network ran in half precision and the values allow it.
     train_rows, test_rows : increasing indices into the parts of the data; n is their number.
     output : the network's own answer (n, C) float32, if it gave one.
     non_finite : layer name -> number of examples in which it has NaN or infinity.
@@ -32,7 +33,7 @@ class Features(Pass):
 
     def __init__(
         self,
-        arrays: Mapping[str, Array],
+        arrays: Mapping[str, Kept],
         train_rows: NDArray[np.int64],
         test_rows: NDArray[np.int64],
         *,
@@ -72,18 +73,18 @@ class Features(Pass):
     def __contains__(self, layer: object) -> bool:
         return layer in self._arrays
 
-    def __getitem__(self, layer: str) -> Array:
+    def __getitem__(self, layer: str) -> Kept:
         """Return the features (n, width) of a layer; raises UnknownNameError."""
         try:
             return self._arrays[layer]
         except KeyError:
             raise UnknownNameError.near("layer", layer, self._arrays) from None
 
-    def train(self, layer: str) -> Array:
+    def train(self, layer: str) -> Kept:
         """Return the training rows (train_count, width) of a layer."""
         return self[layer][: self.train_count]
 
-    def test(self, layer: str) -> Array:
+    def test(self, layer: str) -> Kept:
         """Return the test rows (n - train_count, width) of a layer."""
         return self[layer][self.train_count :]
 

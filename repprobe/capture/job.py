@@ -19,6 +19,7 @@ from repprobe.capture.layer import PoolMode, Trace
 from repprobe.capture.memory_format import fastest_format
 from repprobe.capture.place import placed
 from repprobe.capture.pooling import Pooling
+from repprobe.capture.precision import Precision
 from repprobe.capture.sweep import Sweep
 from repprobe.capture.trace import EXAMPLES, trace
 from repprobe.errors import CaptureError, UsageError
@@ -40,6 +41,7 @@ class Job:
     patterns: tuple[str, ...]
     batch_size: int | None
     device: str
+    precision: Precision
 
     @classmethod
     def of(
@@ -54,6 +56,7 @@ class Job:
         width: int,
         batch_size: int | None,
         device: str,
+        dtype: str,
         seed: int,
     ) -> Job:
         """Check the arguments; they are described, and errors listed, at `capture`."""
@@ -65,6 +68,7 @@ class Job:
             tuple(layers),
             batch_size,
             device,
+            Precision(dtype),
         )
 
     def key(self) -> dict[str, Any]:
@@ -73,6 +77,7 @@ class Job:
             **cache.model_key(self.inputs.model),
             **cache.inputs_key(self.inputs),
             **cache.machine_key(self.device),
+            "dtype": self.precision.name,
             "layers": list(self.patterns),
             "pooling": [self.pooling.mode, self.pooling.width, self.pooling.seed],
             "batch_size": self.batch_size,
@@ -83,15 +88,17 @@ class Job:
         """Place and trace the network, choose its layers, and give what can now be run."""
         inputs = self.inputs
         with placed(inputs.model.module, self.device) as module:
+            self.precision.check_device(torch.device(self.device))
             few = inputs.prepared(inputs.few(EXAMPLES), module)
             run, memory_format = self._traced(module, few)
             choice = choose(run, self.patterns)
-            yield Sweep(inputs, module, run, choice, self.pooling, self.batch_size, memory_format)
+            yield Sweep(self, module, run, choice, memory_format)
 
     def _traced(self, module: nn.Module, few: Tensor) -> tuple[Trace, torch.memory_format]:
         memory_format = fastest_format(module, few)
-        try:
-            inputs = few.contiguous(memory_format=memory_format)
-            return trace(module, inputs, self.pooling.seed), memory_format
-        except CaptureError:  # e.g. by `Tensor.view`, which not every order allows
-            return trace(module, few, self.pooling.seed), torch.contiguous_format
+        with self.precision.applied(module):
+            try:
+                inputs = few.contiguous(memory_format=memory_format)
+                return trace(module, inputs, self.pooling.seed), memory_format
+            except CaptureError:  # e.g. by `Tensor.view`, which not every order allows
+                return trace(module, few, self.pooling.seed), torch.contiguous_format

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+
+Kept = NDArray[np.floating[Any]]
+"""Features as they are kept: float32, or float16 where the network ran in half precision."""
 
 
 @dataclass(eq=False)

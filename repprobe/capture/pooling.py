@@ -120,7 +120,7 @@ class Pooler:
 
     def __call__(self, activation: Tensor) -> Tensor:
         """Pool (B, …) floating-point values to (B, width) float32; may be a view of them."""
-        x = activation.float()
+        x = activation
         for step in self._steps:
             x = step(x)
         return x
@@ -156,6 +156,7 @@ class _Grid:
         self._equal = all(size % cells == 0 for size, cells in zip(sizes, grid, strict=True))
 
     def __call__(self, x: Tensor) -> Tensor:
+        x = x.float()
         if x.device.type == "cpu" and len(self.grid) < 3:
             if x.is_contiguous():
                 return self._channels_apart(x)
@@ -216,7 +217,7 @@ def _channels_first(x: Tensor) -> Tensor:
 
 
 def _flat(x: Tensor) -> Tensor:
-    return x.reshape(len(x), -1)
+    return x.reshape(len(x), -1).float()
 
 
 def _first(x: Tensor) -> Tensor:
@@ -228,7 +229,7 @@ def _last(x: Tensor) -> Tensor:
 
 
 def _mean(x: Tensor) -> Tensor:
-    return x.mean(tuple(range(2, x.ndim)))
+    return x.mean(tuple(range(2, x.ndim)), dtype=torch.float32)
 
 
 def _maximum(x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from repprobe.capture.guard import undisturbed
 from repprobe.capture.layer import Layer
 from repprobe.capture.members import given, member
 from repprobe.capture.pooling import Pooler
+from repprobe.capture.precision import Precision, uncast
 from repprobe.capture.unwrap import named_modules, unwrap
 
 
@@ -31,11 +32,17 @@ class Recorder:
     failed : layer name -> why it could not be recorded in some batch.
     """
 
-    def __init__(self, module: nn.Module, layers: Mapping[Layer, Pooler]) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        layers: Mapping[Layer, Pooler],
+        precision: Precision = Precision(),  # noqa: B008 - it cannot be changed
+    ) -> None:
         self.features: dict[str, Tensor] = {}
         self.unseen: dict[str, int] = {}
         self.failed: dict[str, str] = {}
         self.module = unwrap(module)
+        self._precision = precision
         self._modules = named_modules(self.module)
         self._poolers = dict(layers)
         self._calls: Counter[str] = Counter()
@@ -67,7 +74,8 @@ class Recorder:
         self._calls.clear()
         self._begun.clear()
         self._examples = len(inputs)
-        output = self.module(inputs)
+        with self._precision.applied(self.module):
+            output = self.module(inputs)
         for layer in self._poolers:
             if layer.name not in self.features:
                 self.failed.setdefault(layer.name, "it is not called for every batch")
@@ -109,7 +117,8 @@ class Recorder:
             )
             return
         pooler = self._poolers[layer]
-        pooled = own(pooler(activation), activation)
+        with uncast(activation.device):
+            pooled = own(pooler(activation), activation)
         if pooler.partial:
             # what max or cls leave out counts as well
             unseen = torch.isfinite(pooled).all(1) & ~torch.isfinite(activation).flatten(1).all(1)

@@ -32,6 +32,7 @@ def stream(
     width: int = 1024,
     batch_size: int | None = None,
     device: str = "cpu",
+    dtype: str = "float32",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Pass:
@@ -50,6 +51,7 @@ def stream(
         width=width,
         batch_size=batch_size,
         device=device,
+        dtype=dtype,
         seed=seed,
     )
     with job.planned() as sweep:

@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,14 +16,13 @@ from repprobe.capture.answers import Answers
 from repprobe.capture.batching import batch_size
 from repprobe.capture.outcome import Pass
 from repprobe.capture.place import device_of
-from repprobe.capture.pooling import Pooling
 from repprobe.capture.recorder import Recorder, own
 from repprobe.capture.run import first_line
 from repprobe.errors import CaptureError
 
 if TYPE_CHECKING:
     from repprobe.capture.choose import Choice
-    from repprobe.capture.inputs import Inputs
+    from repprobe.capture.job import Job
     from repprobe.capture.layer import Trace
     from repprobe.capture.sink import Sink
     from repprobe.capture.store import Store
@@ -37,36 +37,32 @@ class Sweep:
     Attributes
     ----------
     widths : layer name -> width, in the order of execution, `input` first.
-    values : numbers per example, those of the network's own answer included.
+    answers : numbers per example in the network's own answer.
     """
 
     def __init__(
         self,
-        inputs: Inputs,
+        job: Job,
         module: nn.Module,
         trace: Trace,
         choice: Choice,
-        pooling: Pooling,
-        batch_size: int | None,
         memory_format: torch.memory_format,
     ) -> None:
-        self._inputs = inputs
+        self._job = job
+        self._inputs = job.inputs
         self._trace = trace
         self._skipped = choice.skipped
-        self._seed = pooling.seed
-        self._batch_size = batch_size
         self._memory_format = memory_format
+        pooling = job.pooling
         poolers = {layer: pooling.plan(layer.shape, layer.layout) for layer in choice.layers}
-        self._source = Pooling("auto", pooling.width, pooling.seed).plan(
-            trace.source.shape, trace.source.layout
-        )
-        self._recorder = Recorder(module, poolers)
+        self._source = replace(pooling, mode="auto").plan(trace.source.shape, trace.source.layout)
+        self._recorder = Recorder(module, poolers, job.precision)
         self._non_finite: Counter[str] = Counter()
         self.widths = {
             INPUT: self._source.width,
             **{layer.name: pooler.width for layer, pooler in poolers.items()},
         }
-        self.values = sum(self.widths.values()) + _answers(trace)
+        self.answers = _answers(trace)
 
     def run(
         self,
@@ -84,7 +80,7 @@ class Sweep:
         with _ordinary():
             sink.begin(self.widths)
         collected = Answers(answers)
-        with self._recorder.attached(self._seed):
+        with self._recorder.attached(self._job.pooling.seed):
             self._batches(sink, collected, progress)
         recorder = self._recorder
         widths = {name: w for name, w in self.widths.items() if name not in recorder.failed}
@@ -106,7 +102,7 @@ class Sweep:
     ) -> None:
         inputs, recorder, done = self._inputs, self._recorder, 0
         dropped: set[str] = set()
-        size = self._batch_size or batch_size(self._trace, device_of(recorder.module))
+        size = self._job.batch_size or batch_size(self._trace, device_of(recorder.module))
         with contextlib.closing(inputs.batches(size)) as batches:
             for raw in batches:
                 x = inputs.prepared(raw, recorder.module, self._trace.integer_inputs)

@@ -188,6 +188,7 @@ class Net(torch.nn.Linear):
         {"width": 5},
         {"seed": 1},
         {"batch_size": 3},
+        {"dtype": "bfloat16"},
         {"preprocess": "0.5/2"},
         {"sha256": "2"},
         {"fingerprint": "other"},
@@ -306,7 +307,7 @@ def test_a_cache_that_cannot_be_written_is_said(net, tmp_path):
 
 
 def test_a_full_disk_is_said_and_nothing_is_left(net, temporary, monkeypatch):
-    def full(self, name, width):
+    def full(self, *args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(FileStore, "_begin", full)

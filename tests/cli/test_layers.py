@@ -30,7 +30,7 @@ def test_the_table_the_verdict_and_the_files(repprobe, digits_checkpoint, tmp_pa
     assert run.scores.rows[0].layer == "input"
     assert run.scores.summary().rows[-1].layer == "output"
     assert run.info["models"][0]["sha256"]
-    assert run.info["settings"]["clean"] == 200
+    assert run.info["settings"]["clean"] == [200]
     assert "split" in result.err
 
 

@@ -51,10 +51,13 @@ def capture(
     layers : glob patterns over layer names; `all` for every leaf; none for one per stage.
     pool, width : see `Pooling`.
     batch_size : examples per batch; by default as many as suit the size of the activations.
+        Where memory turns out to be short, batches are halved.
     dtype : "float32", "bfloat16" or "float16": the type that the network computes in, by automatic
         casting. Pooling stays in float32; with the latter two, features are kept as float16 where
         their values allow it.
-    memory_bytes : features beyond it are kept in files; by default a quarter of the memory.
+    memory_bytes : bound of the features and, on the CPU, the activations of a batch: batches are
+        halved until the latter are within it by estimate, and features that do not fit beside
+        them are kept in files. By default a quarter of the memory.
     cache_dir : a folder in which the features are kept; if they are there already and nothing
         that shapes them has changed, no pass is made.
     seed : of the random projections, and of networks that draw random numbers.
@@ -83,16 +86,17 @@ def capture(
         dtype=dtype,
         seed=seed,
     )
+    bound = default_memory() if memory_bytes is None else memory_bytes
     if cache_dir is None:
-        return _captured(job, memory_bytes, progress)
+        return _captured(job, bound, progress)
     folder, key = Path(cache_dir), job.key()
     kept = cache.load(folder, key, job.inputs.train_rows, job.inputs.test_rows)
-    return _captured(job, memory_bytes, progress, folder, key) if kept is None else kept
+    return _captured(job, bound, progress, folder, key) if kept is None else kept
 
 
 def _captured(
     job: Job,
-    memory_bytes: int | None,
+    bound: int,
     progress: Progress | None,
     folder: Path | None = None,
     key: dict[str, Any] | None = None,
@@ -100,9 +104,9 @@ def _captured(
     """Run the network; keep the features in `folder` under `key` if they are given."""
     with (
         job.planned() as sweep,
-        _store(job, sweep, memory_bytes, folder) as store,
+        _store(job, sweep, bound, folder) as store,
     ):
-        done = sweep.run(store, store, progress)
+        done = sweep.run(store, store, bound, progress)
         arrays = store.arrays()
         features = Features(
             {name: arrays[name] for name in done.layers},
@@ -121,13 +125,11 @@ def _captured(
 
 
 @contextlib.contextmanager
-def _store(
-    job: Job, sweep: Sweep, memory_bytes: int | None, folder: Path | None
-) -> Iterator[Store]:
+def _store(job: Job, sweep: Sweep, bound: int, folder: Path | None) -> Iterator[Store]:
     """Give a store for what the sweep will record; it is emptied if the block fails."""
-    bound = default_memory() if memory_bytes is None else memory_bytes
     rows, half = len(job.inputs), job.precision.is_half
     needed = rows * ((2 if half else 4) * sum(sweep.widths.values()) + 4 * sweep.answers)
+    needed += sweep.activation_bytes(bound)
     in_files = folder is not None or needed > bound
     store: Store = FileStore(rows, folder, half=half) if in_files else MemoryStore(rows, half=half)
     try:

@@ -86,15 +86,19 @@ class Inputs:
             return x.to(device, torch.int64)
         return x.to(device, first.dtype if first is not None else torch.float32)
 
-    def batches(self, size: int) -> Generator[Raw, None, None]:
-        """Yield the raw inputs in order, the next batch being read while the last is used."""
+    def batches(self, size: int, start: int = 0) -> Generator[Raw, None, None]:
+        """Yield the raw inputs from `start` on, the next batch being read while the last is used.
+
+        A batch holds rows of one part only.
+        """
+        train = len(self.train_rows)
         spans: Sequence[tuple[Part, NDArray[np.int64]]] = [
-            (part, rows[start : start + size])
-            for part, rows in (
-                (self.data.train, self.train_rows),
-                (self.data.test, self.test_rows),
+            (part, rows[first : first + size])
+            for part, rows, begin in (
+                (self.data.train, self.train_rows, min(start, train)),
+                (self.data.test, self.test_rows, max(start - train, 0)),
             )
-            for start in range(0, len(rows), size)
+            for first in range(begin, len(rows), size)
         ]
         with contextlib.ExitStack() as stack:
             reader = stack.enter_context(ThreadPoolExecutor(1, "repprobe-inputs"))

@@ -70,9 +70,7 @@ class Recorder:
 
     def run(self, inputs: Tensor) -> Any:
         """Run the network on a batch (b, …), fill `features`, and return what it put out."""
-        self.features, self.unseen = {}, {}
-        self._calls.clear()
-        self._begun.clear()
+        self.forget()
         self._examples = len(inputs)
         with self._precision.applied(self.module):
             output = self.module(inputs)
@@ -80,6 +78,12 @@ class Recorder:
             if layer.name not in self.features:
                 self.failed.setdefault(layer.name, "it is not called for every batch")
         return output
+
+    def forget(self) -> None:
+        """Let go of the latest batch, also of one that was broken off."""
+        self.features, self.unseen = {}, {}
+        self._calls.clear()
+        self._begun.clear()
 
     def _hook(self, name: str) -> Any:
         wanted = self._outputs[name]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from repprobe.capture.layer import Call, Layer, Side, member_name
 from repprobe.capture.layout import Channels, channels
 from repprobe.capture.members import Way, given, members
+from repprobe.capture.shortage import is_shortage, no_room
 from repprobe.capture.unwrap import is_container, named_modules
 from repprobe.errors import CaptureError
 
@@ -152,6 +153,8 @@ class Run:
     def _explained(self, error: Exception, inputs: Tensor) -> Exception:
         """Say in one line why the network stopped; the innermost open call is where."""
         shape = tuple(inputs.shape[1:])
+        if is_shortage(error):
+            return no_room()
         if not self._open:
             return CaptureError(
                 f"the network cannot be run on inputs of shape {shape}: {first_line(error)}"

@@ -13,7 +13,7 @@ from repprobe.capture.features import Features
 from repprobe.capture.job import Job, Progress
 from repprobe.capture.outcome import Pass
 from repprobe.capture.sink import Sink
-from repprobe.capture.store import MemoryStore
+from repprobe.capture.store import MemoryStore, default_memory
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.model import Model
@@ -33,13 +33,15 @@ def stream(
     batch_size: int | None = None,
     device: str = "cpu",
     dtype: str = "float32",
+    memory_bytes: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Pass:
     """Hand the pooled activations of a network's layers to a sink while the network runs.
 
-    Only the network's own answer is kept, so that memory does not grow with the features. The
-    arguments and errors are those of `capture`; what the sink raises comes through.
+    Only the network's own answer is kept, so that memory does not grow with the features;
+    `memory_bytes` bounds the activations. The arguments and errors are those of `capture`; what
+    the sink raises comes through.
     """
     job = Job.of(
         model,
@@ -55,7 +57,8 @@ def stream(
         seed=seed,
     )
     with job.planned() as sweep:
-        return sweep.run(sink, MemoryStore(len(job.inputs)), progress)
+        bound = default_memory() if memory_bytes is None else memory_bytes
+        return sweep.run(sink, MemoryStore(len(job.inputs)), bound, progress)
 
 
 def replay(features: Features, sink: Sink, batch: int, device: str = "cpu") -> Pass:

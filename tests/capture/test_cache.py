@@ -64,7 +64,7 @@ def test_features_within_the_bound_stay_in_memory(net, temporary):
 
 
 def test_features_past_the_bound_go_to_files_with_the_same_values(net, temporary):
-    here, there = run(net), run(net, memory_bytes=1000)
+    here, there = run(net), run(net, memory_bytes=6000)
     assert there.layers == here.layers
     assert there.folder.parent == temporary
     for name in here.layers:
@@ -73,8 +73,9 @@ def test_features_past_the_bound_go_to_files_with_the_same_values(net, temporary
     np.testing.assert_array_equal(there.output, here.output)
 
 
-def test_the_bound_counts_every_row_layer_and_the_output(net, temporary):
-    needed = 4 * 30 * (6 + 8 + 3 + 3)
+def test_the_bound_counts_every_row_layer_the_output_and_activations(net, temporary):
+    inside_act = 6 + 8 + 8  # the network's input, the module's input and output
+    needed = 4 * 30 * (6 + 8 + 3 + 3) + 2 * 4 * 30 * inside_act
     assert run(net, memory_bytes=needed).folder is None
     assert run(net, memory_bytes=needed - 1).folder is not None
 

@@ -137,9 +137,10 @@ def test_stores_keep_what_came_before_a_layer_went_on_in_float32(kind):
     store.abort()
 
 
-def test_the_bound_on_memory_counts_half_of_the_bytes():
+def test_the_bound_on_memory_counts_the_bytes_of_each_type():
     net = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
-    needed = 30 * (2 * (6 + 8 + 3) + 4 * 3)
+    activations = 4 * 6 + 2 * 8 + 2 * 8
+    needed = 30 * (2 * (6 + 8 + 3) + 4 * 3) + 2 * 30 * activations
     kwargs = {"layers": ["1", "2"], "dtype": "bfloat16"}
     assert run(net, make_data(6), memory_bytes=needed, **kwargs).folder is None
     assert run(net, make_data(6), memory_bytes=needed - 1, **kwargs).folder is not None

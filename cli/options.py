@@ -106,16 +106,30 @@ EngineOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option(metavar="NAME", rich_help_panel=_RUN, help="auto, cpu, cuda, cuda:1, …")
 ]
+DtypeOption = Annotated[
+    str,
+    typer.Option(
+        metavar="TYPE",
+        rich_help_panel=_RUN,
+        help="The network computes in float32, bfloat16 or (on a GPU) float16; features of the "
+        "latter two take half the memory.",
+    ),
+]
 BatchSizeOption = Annotated[
     int | None,
-    typer.Option(min=1, rich_help_panel=_RUN, help="Inputs per forward pass. [default: chosen]"),
+    typer.Option(
+        min=1,
+        rich_help_panel=_RUN,
+        help="Inputs per forward pass; halved where memory is short. [default: chosen]",
+    ),
 ]
 MemoryOption = Annotated[
     str | None,
     typer.Option(
         metavar="SIZE",
         rich_help_panel=_RUN,
-        help="Features held in memory, such as 500M or 2G; past it they go to disk. "
+        help="Memory for features and activations, such as 500M or 2G; past it features go to "
+        "disk, and on the CPU batches get smaller. "
         "[default: a quarter of the machine's]",
     ),
 ]

@@ -94,7 +94,13 @@ class Measurement:
         )
         try:
             with self.clock.timed("capture"):
-                outcome = stream(model, self.data, sink=sink, **self._options())
+                outcome = stream(
+                    model,
+                    self.data,
+                    sink=sink,
+                    memory_bytes=self.settings.memory,
+                    **self._options(),
+                )
         except SumsTooLargeError:
             return None
         self.clock.move(sink.seconds, "capture", "probe")
@@ -142,6 +148,7 @@ class Measurement:
             "width": settings.width,
             "batch_size": settings.batch_size,
             "device": self.device,
+            "dtype": settings.dtype,
             "seed": settings.seed,
             "progress": self.progress,
         }

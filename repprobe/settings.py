@@ -35,9 +35,10 @@ class Settings:
     seeds, seed : how many draws of clean labels, and the seed of the first.
     engine : "auto", "torch" or "sklearn".
     device : "auto", "cpu", "cuda", …
-    batch_size : inputs per forward pass; None chooses.
-    memory : bytes of features held in memory; past it they go to disk; None is a quarter of
-        the machine's.
+    dtype : "float32", "bfloat16" or, on a GPU, "float16": what the network computes in.
+    batch_size : inputs per forward pass, halved where memory is short; None chooses.
+    memory : bytes for features and activations; past it features go to disk, and on the CPU
+        batches get smaller; None is a quarter of the machine's.
     cache : folder that features are kept in and taken from again.
     """
 
@@ -54,6 +55,7 @@ class Settings:
     seed: int = 0
     engine: str = "auto"
     device: str = "auto"
+    dtype: str = "float32"
     batch_size: int | None = None
     memory: int | None = None
     cache: str | os.PathLike[str] | None = None

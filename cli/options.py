@@ -87,6 +87,14 @@ ProbeOption = Annotated[
         help="logistic, ridge, least-squares or knn. [default: logistic; ridge for regression]",
     ),
 ]
+DistanceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=_PROBE,
+        help="euclidean or cosine, of standardized features; for --probe knn. [default: euclidean]",
+    ),
+]
 CleanOption = Annotated[
     str | None,
     typer.Option(
@@ -101,7 +109,7 @@ SeedsOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, rich_help_panel=_PROBE, help="First seed.")]
 EngineOption = Annotated[
-    str, typer.Option(metavar="NAME", rich_help_panel=_PROBE, help="auto, torch or sklearn.")
+    str, typer.Option(metavar="NAME", rich_help_panel=_PROBE, help="auto, torch, sklearn or cuml.")
 ]
 DeviceOption = Annotated[
     str, typer.Option(metavar="NAME", rich_help_panel=_RUN, help="auto, cpu, cuda, cuda:1, …")

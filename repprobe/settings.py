@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from repprobe.errors import UsageError
+from repprobe.errors import UnknownNameError, UsageError
 
 DEFAULT_CLEAN = 5000
 """Clean labels that probes are fitted on, where the user names no number and has as many."""
+
+DISTANCES = ("euclidean", "cosine")
+"""How near two examples are, for the probe "knn"."""
 
 Budgets = tuple[int | Literal["all"], ...]
 """Numbers of clean labels; "all" is the whole training part."""
@@ -30,10 +33,11 @@ class Settings:
     layers : glob patterns over dotted names; "all" for every leaf; () for one per stage.
     pool, width : how an activation becomes a vector, and its greatest length.
     probe : "logistic", "ridge", "least-squares" or "knn"; None takes the task's default.
+    distance : "euclidean" or "cosine", for the probe "knn"; None is euclidean.
     clean : number of clean labels, "all", several of those for nested budgets, or None for
         5,000 or all, whichever is fewer.
     seeds, seed : how many draws of clean labels, and the seed of the first.
-    engine : "auto", "torch" or "sklearn".
+    engine : "auto", "torch", "sklearn" or "cuml".
     device : "auto", "cpu", "cuda", …
     dtype : "float32", "bfloat16" or, on a GPU, "float16": what the network computes in.
     batch_size : inputs per forward pass, halved where memory is short; None chooses.
@@ -50,6 +54,7 @@ class Settings:
     pool: str = "auto"
     width: int = 1024
     probe: str | None = None
+    distance: str | None = None
     clean: int | str | Sequence[int | str] | None = None
     seeds: int = 1
     seed: int = 0
@@ -66,6 +71,10 @@ class Settings:
         for name in ("image_size", "batch_size", "memory"):
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), 1)
+        if self.distance not in (None, *DISTANCES):
+            raise UnknownNameError.near("distance", self.distance, DISTANCES)
+        if self.distance is not None and self.probe != "knn":
+            raise UsageError("--distance is for the neighbours of --probe knn; leave it out.")
         if self.budgets == ():
             raise UsageError("--clean names no number of clean labels.")
         for budget in self.budgets or ():

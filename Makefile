@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench gpu-check clean
 
 demo: $(READY)
 	$(BIN)/repprobe demo --out runs/demo
@@ -20,6 +20,10 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
+
+# On a machine with CUDA and cuML; exits with 2 elsewhere.
+gpu-check: $(READY)
+	$(BIN)/python -m tests.gpu
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

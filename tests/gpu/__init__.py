@@ -1,0 +1,1 @@
+"""What can only be seen on a GPU: cuML's engine, and how fast the whole job is."""

@@ -89,10 +89,11 @@ class Features(Pass):
         return self[layer][self.train_count :]
 
     def close(self) -> None:
-        """Let go of the arrays, and remove the temporary folder if there is one."""
+        """Let go of the features, and remove the temporary folder if there is one.
+
+        What is known of the pass stays: the network's own answer, widths, counts and notes.
+        """
         self._arrays.clear()
-        self.widths.clear()
-        self.output = None
         if self._remove is not None:
             self._remove()
 

@@ -84,7 +84,9 @@ def test_temporary_files_go_when_closed(net, temporary):
     with run(net, memory_bytes=1) as features:
         assert len(list(temporary.iterdir())) == 1
     assert list(temporary.iterdir()) == []
-    assert features.layers == ()
+    assert list(features) == []
+    assert features.layers == ("input", "act", "two")
+    assert np.isfinite(features.output).all()
 
 
 def test_temporary_files_go_with_the_features(net, temporary):

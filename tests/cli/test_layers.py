@@ -121,8 +121,8 @@ def test_all_takes_every_leaf(repprobe, digits_checkpoint, tmp_path):
 def test_features_beyond_the_memory_bound_change_no_score(repprobe, digits_checkpoint, tmp_path):
     for out, memory in (("plain", "1G"), ("spilled", "100k")):
         repprobe(
-            *("layers", digits_checkpoint, "-d", "digits", "--clean", 100, "--probe", "ridge"),
-            *("--memory", memory, "-o", out),
+            *("layers", digits_checkpoint, "-d", "digits", "--clean", 100, "--probe", "knn"),
+            *("--memory", memory, "--batch-size", 16, "-o", out),
         )
     plain, spilled = ((tmp_path / o / "scores.csv").read_bytes() for o in ("plain", "spilled"))
     assert plain == spilled

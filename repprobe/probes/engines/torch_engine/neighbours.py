@@ -141,12 +141,14 @@ class _Search:
     def _rough_keys(self, queries: Tensor, numbers: Tensor) -> Tensor:
         """Return keys (b, ≥ n) less the queries' own half, in float32, padded with infinity."""
         n, d = self.known.rough.shape
-        padded = queries.new_full((len(queries), self.columns * self.groups), torch.inf)
+        padded = queries.new_empty((len(queries), self.columns * self.groups))
+        padded[:, n:] = torch.inf
         keys = padded[:, :n]
-        keys[:] = self.rough_half
+        so_far = self.rough_half
         for start in range(0, d, _CHUNK):
             part = slice(start, start + _CHUNK)
-            keys.addmm_(queries[:, part], self.known.rough[:, part].T, alpha=-1)
+            rows = self.known.rough[:, part]
+            so_far = torch.addmm(so_far, queries[:, part], rows.T, alpha=-1, out=keys)
         if self.leave_out:
             keys[torch.arange(len(keys), device=keys.device), numbers] = torch.inf
         return padded

@@ -26,8 +26,6 @@ GRIDS: dict[Kind, tuple[float, ...]] = {
 }
 """C, alpha and k that are tried, as scikit-learn means them."""
 
-_SMALL = 20_000_000
-"""Features times classes up to which float64 costs nothing that a user would notice."""
 
 
 def default_kind(task: Task) -> Kind:
@@ -70,9 +68,7 @@ def fit_probe(
     if not np.isfinite(x).all():
         raise ProbeError("features with NaN or infinity cannot be probed.")
     standardization = Standardization.fit(x)
-    width = max(classes, 1)
-    dtype = np.float64 if x.size * width <= _SMALL else np.float32
-    rows = standardization.apply(x, dtype)
+    rows = standardization.apply(x)
     if kind == "knn":
         y = labels.astype(np.int64)
         return _fit_neighbours(standardization, rows, y, classes, engine, distance)

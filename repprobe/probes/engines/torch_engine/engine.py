@@ -17,8 +17,12 @@ from repprobe.probes.engines.torch_engine.ridge import RowRidge
 from repprobe.probes.moments import PENDING, Moments, MomentSums
 
 
+_SMALL = 20_000_000
+"""Features times classes up to which float64 costs nothing that a user would notice."""
+
+
 class TorchEngine:
-    """Solves in float32 or float64, whichever the features come in; ridge in float64."""
+    """Solves in float64, large logistic problems in float32 up to the last digits."""
 
     name = "torch"
     streams = True
@@ -35,7 +39,10 @@ class TorchEngine:
         whole: bool = False,
     ) -> list[Path]:
         """See `border.Engine.logistic`; all folds of all label sets are solved in a batch."""
-        parts = decompose(self._tensor(x))
+        rows = self._tensor(x)
+        if x.size * max(one.classes for one in labels) <= _SMALL:
+            rows = rows.double()
+        parts = decompose(rows)
         found: dict[int, Path] = {}
         for classes in sorted({one.classes for one in labels}):
             which = [i for i, one in enumerate(labels) if one.classes == classes]

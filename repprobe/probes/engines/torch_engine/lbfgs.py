@@ -45,6 +45,10 @@ class Memory:
         self._steps[which] = other._steps.roll(turn, 1)
         self._changes[which] = other._changes.roll(turn, 1)
 
+    def double(self) -> Memory:
+        """Return the same pairs in float64."""
+        return Memory(self._steps.double(), self._changes.double(), self._oldest)
+
     def stiffen(self, added: Tensor) -> None:
         """Account for a diagonal (P, D) that was added to the Hessian: the pairs stay exact."""
         self._changes += added[:, None] * self._steps

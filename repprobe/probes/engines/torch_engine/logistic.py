@@ -69,9 +69,10 @@ class Problems:
 
     def double(self) -> Problems:
         """Return the same problems in float64."""
+        z = self.z.double()
         return Problems(
-            self.z.double(),
-            self.turned.double(),
+            z,
+            z.T,
             self.eigenvalues.double(),
             self.weights.double(),
             self.given.double(),
@@ -129,6 +130,13 @@ class Solution:
         for name in _TENSORS:
             getattr(self, name)[which] = getattr(other, name)
         self.memory.put(which, other.memory)
+
+    def double(self, problems: Problems) -> Solution:
+        """Return the same place in float64, for the same problems in float64."""
+        solution = Solution.start(problems, self.unknowns.double())
+        solution.memory = self.memory.double()
+        solution.penalty = self.penalty.double()
+        return solution
 
     def ahead(self, before: Tensor, problems: Problems, factor: float) -> None:
         """Go on in a straight line from the unknowns `before` through the present ones."""
@@ -198,6 +206,7 @@ class _State:
         self.loss, self.p = self._evaluate(self.logits, self._given(self.at))
         self.objective = self.loss + 0.5 * self._dot(self._penalized(self.at), self.at)
         self.differentiate()
+        self.aim()
 
     def _penalized(self, row: Tensor, penalty: Tensor | None = None) -> Tensor:
         """Return penalty · row, without the intercepts."""
@@ -225,7 +234,7 @@ class _State:
         return self._mean((highest + total.log())[:, 0]) - given, p
 
     def differentiate(self) -> None:
-        """Compute gradient, preconditioner and Newton decrement at the iterate."""
+        """Compute gradient and preconditioner at the iterate."""
         problems, p = self.problems, self.p
         count, _, n = p.shape
         weighted = p * problems.weights[:, None]
@@ -235,9 +244,17 @@ class _State:
         self.gradient = torch.cat([slope, mean], 1) - problems.given + self._penalized(self.at)
         stiffness = curvature[..., None] * problems.eigenvalues + self.penalty[:, None, None]
         self.inverse = 1 / torch.cat([stiffness.flatten(1), curvature], 1)
+
+    def aim(self) -> None:
+        """Compute the next direction and how much is left to go."""
+        self.direction = self.memory.direction(self.gradient, self.inverse)
         # Half of `steep`, the Newton decrement, is the height above the minimum; against the
-        # length of the iterate in the same norm it is the squared error of the logits.
-        steep = self._dot(self.gradient * self.gradient, self.inverse)
+        # length of the iterate in the same norm it is the squared error of the logits. Of the
+        # two Hessians at hand the one that sees more left is believed.
+        steep = torch.maximum(
+            self._dot(self.gradient * self.gradient, self.inverse),
+            -self._dot(self.gradient, self.direction),
+        )
         length = self._dot(self.at * self.at, 1 / self.inverse)
         height = 0.5 * steep / self.objective.clamp_min(torch.finfo(steep.dtype).tiny)
         self.decrement = torch.maximum(height, steep / (length + _NO_SIGNAL))
@@ -260,12 +277,12 @@ class _State:
         self.memory = self.memory.pick(which)
         for name in ("penalty", "logits", "p", "at", "gradient", "inverse", "loss", "objective"):
             setattr(self, name, getattr(self, name)[which])
+        self.direction = self.direction[which]
         self.failures, self.decrement = self.failures[which], self.decrement[which]
 
     def step(self) -> None:
         """Move along L-BFGS' direction, to where the objective is nearly lowest."""
-        direction = self.memory.direction(self.gradient, self.inverse)
-        before = self.gradient
+        before, direction = self.gradient, self.direction
         t = self._search(direction)
         failed = t == 0
         self.failures = torch.where(failed, self.failures + 1, 0)
@@ -275,6 +292,7 @@ class _State:
         self.memory.add(moved, self.gradient - before)
         if failed.any():
             self.memory.forget(failed)
+        self.aim()
 
     def _search(self, direction: Tensor, trials: int = 12) -> Tensor:
         """Return step lengths (P,) that meet Wolfe's conditions, 0 where none lowers the value.

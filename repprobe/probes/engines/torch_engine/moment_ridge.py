@@ -18,6 +18,9 @@ _PLENTY = 2
 """Examples per feature from which the folds resemble the whole closely enough for the whole's
 decomposition to precondition them; with fewer, each fold is decomposed by itself."""
 
+_NARROW = 256
+"""Features up to which decomposing every fold costs next to nothing."""
+
 _RESIDUAL = 1e-4
 """Relative residual at which conjugate gradients stop: the folds only rank the penalties."""
 
@@ -80,11 +83,12 @@ class MomentRidge:
         alphas = torch.tensor(list(grid), dtype=torch.float64, device=self.values.device)
         if len(self.folds) < 2:
             return alphas.new_full((len(grid), len(self.whole.y)), torch.nan)
-        plenty = self.whole.count >= _PLENTY * len(self.whole.x)
+        width = len(self.whole.x)
+        iterates = width > _NARROW and self.whole.count >= _PLENTY * width
         error = alphas.new_zeros(len(grid), len(self.whole.y))
         for fold in self.folds:
             part = _Fold.of(fold, self.whole, self.values, self.vectors)
-            w = part.iterate(alphas) if plenty else None
+            w = part.iterate(alphas) if iterates else None
             error += part.errors(part.decompose(alphas) if w is None else w)
         return error / self.whole.count
 

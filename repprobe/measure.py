@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from repprobe.settings import Settings
 
 Progress = Callable[[str, int, int], None]
+
+REPLAYED_ROWS = 1024
+"""Rows of kept features that are taken up at a time."""
 
 
 @dataclass
@@ -58,14 +62,14 @@ class Measurement:
     def of(self, name: str, model: Model) -> tuple[Scores, Pass, list[str]]:
         """Return the scores of a network, what is known of the pass, and notes for the user.
 
-        Ridge and least squares are fitted while the network runs, where the engine can and
-        their sums fit into memory; everything else needs features that are kept.
+        Ridge and least squares are fitted while the network runs, where the engine can;
+        everything else needs features that are kept.
         """
         streams = self.engine.streams and self.kind in ("ridge", "least-squares")
-        measured = None
-        if streams and self.settings.cache is None:
-            measured = self._streamed(name, model)
-        scores, outcome = measured or self._kept(name, model)
+        if streams:
+            scores, outcome = self._summed(name, model)
+        else:
+            scores, outcome = self._kept(name, model)
         output, notes = outcome.output, list(outcome.notes)
         if output is None:
             notes.append("the network puts out no scores per class, so there is no `output` row.")
@@ -76,49 +80,41 @@ class Measurement:
             scores += own_answer(answer, self._labels(), name, len(outcome.layers))
         return scores, outcome, [*notes, *_marks(scores)]
 
-    def _streamed(self, name: str, model: Model) -> tuple[Scores, Pass] | None:
-        """Fit while the network runs; None if the sums would not fit into memory."""
-        from repprobe.capture import stream
+    def _summed(self, name: str, model: Model) -> tuple[Scores, Pass]:
+        """Fit from sums; features are kept only for the cache, or if memory is too small."""
+        from repprobe.capture import replay, stream
         from repprobe.capture.store import default_memory
         from repprobe.probes.engines.border import Streaming
         from repprobe.probes.streaming import RidgeStream, SumsTooLargeError
 
-        bound = default_memory() if self.settings.memory is None else self.settings.memory
-        sink = RidgeStream(
-            self._labels(),
-            model=name,
-            kind=self.kind,
-            engine=cast("Streaming", self.engine),
-            memory_bytes=bound,
-            progress=self.progress,
-        )
-        try:
-            with self.clock.timed("capture"):
-                outcome = stream(
-                    model,
-                    self.data,
-                    sink=sink,
-                    memory_bytes=self.settings.memory,
-                    **self._options(),
-                )
-        except SumsTooLargeError:
-            return None
-        self.clock.move(sink.seconds, "capture", "probe")
-        return sink.scores(outcome.non_finite), outcome
-
-    def _kept(self, name: str, model: Model) -> tuple[Scores, Features]:
-        """Fit after the pass, on features in memory or on disk."""
-        from repprobe.capture import capture
-
-        with self.clock.timed("capture"):
-            features = capture(
-                model,
-                self.data,
-                memory_bytes=self.settings.memory,
-                cache_dir=self.settings.cache,
-                **self._options(),
+        def sink(memory: int | None) -> RidgeStream:
+            return RidgeStream(
+                self._labels(),
+                model=name,
+                kind=self.kind,
+                engine=cast("Streaming", self.engine),
+                memory_bytes=memory,
+                progress=self.progress,
             )
-        with features, self.clock.timed("probe"):
+
+        if self.settings.cache is None:
+            memory = self.settings.memory
+            sums = sink(default_memory() if memory is None else memory)
+            with contextlib.suppress(SumsTooLargeError), self.clock.timed("capture"):
+                outcome = stream(
+                    model, self.data, sink=sums, memory_bytes=memory, **self._options()
+                )
+                self.clock.move(sums.seconds, "capture", "probe")
+                return sums.scores(outcome.non_finite), outcome
+        # One layer's sums at a time are small.
+        sums = sink(None)
+        with self._captured(model) as features, self.clock.timed("probe"):
+            replay(features, sums, REPLAYED_ROWS, self.device)
+        return sums.scores(features.non_finite), features
+
+    def _kept(self, name: str, model: Model) -> tuple[Scores, Pass]:
+        """Fit after the pass, on features in memory or on disk."""
+        with self._captured(model) as features, self.clock.timed("probe"):
             scores, _ = probe_layers(
                 features,
                 self._labels(),
@@ -129,6 +125,18 @@ class Measurement:
                 progress=self.progress,
             )
         return scores, features
+
+    def _captured(self, model: Model) -> Features:
+        from repprobe.capture import capture
+
+        with self.clock.timed("capture"):
+            return capture(
+                model,
+                self.data,
+                memory_bytes=self.settings.memory,
+                cache_dir=self.settings.cache,
+                **self._options(),
+            )
 
     def _rows(self) -> np.ndarray:
         return np.unique(np.concatenate([draw.rows for draw in self.draws]))

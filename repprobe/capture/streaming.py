@@ -61,8 +61,11 @@ def stream(
         return sweep.run(sink, MemoryStore(len(job.inputs)), bound, progress)
 
 
-def replay(features: Features, sink: Sink, batch: int, device: str = "cpu") -> Pass:
-    """Hand features that were kept to a sink, as `stream` would have done.
+def replay(features: Features, sink: Sink, batch: int, device: str = "cpu") -> None:
+    """Hand features that were kept to a sink, one layer after the other.
+
+    A layer's rows come in the order in which `stream` gives them; that no two layers are under
+    way at a time lets a sink that sums up be small.
 
     Parameters
     ----------
@@ -70,17 +73,8 @@ def replay(features: Features, sink: Sink, batch: int, device: str = "cpu") -> P
     device : where the sink is given them.
     """
     sink.begin(dict(features.widths))
-    for start, end in ((0, features.train_count), (features.train_count, len(features))):
-        for first in range(start, end, batch):
-            for name in features:
+    for name in features:
+        for start, end in ((0, features.train_count), (features.train_count, len(features))):
+            for first in range(start, end, batch):
                 rows = np.array(features[name][first : min(first + batch, end)], np.float32)
                 sink.add(name, torch.from_numpy(rows).to(device))
-    return Pass(
-        features.train_rows,
-        features.test_rows,
-        dict(features.widths),
-        features.output,
-        features.non_finite,
-        features.skipped,
-        features.notes,
-    )

@@ -95,10 +95,14 @@ def ridge_probe(kind: Kind, path: Path, standardization: Standardization) -> Lin
     probe = linear_probe(path, standardization)
     point = int(np.flatnonzero(path.tried == path.regularization[path.best])[0])
     error = float(path.held_out_loss[point]) / probe.coefficients.shape[1]
-    probe = replace(probe, validation=None, validation_error=error)
-    if kind == "ridge":
-        return probe
-    return replace(probe, regularization=None, converged=True, gradient_norm=math.nan)
+    return replace(
+        probe,
+        regularization=probe.regularization if kind == "ridge" else None,
+        validation=None,
+        validation_error=error,
+        converged=True,
+        gradient_norm=math.nan,
+    )
 
 
 def linear_probe(path: Path, standardization: Standardization) -> LinearProbe:

@@ -25,8 +25,9 @@ class Sink(Protocol):
     def add(self, name: str, rows: Tensor) -> None:
         """Take the next rows (b, width) of a layer, float32, on the device of the pass.
 
-        All layers get the rows of a batch before the next begins. A batch never holds rows of
-        both parts; how many it holds may change during the pass. NaN and infinity come through.
+        While the network runs, all layers get the rows of a batch before the next begins; kept
+        features are played layer by layer. A batch never holds rows of both parts; how many it
+        holds may change. NaN and infinity come through.
         """
         ...
 

@@ -61,26 +61,23 @@ def test_a_sink_is_given_what_capture_keeps():
     assert (len(done), done.train_count) == (7, 3)
 
 
-def test_batches_come_layer_by_layer_and_never_straddle_the_parts():
+def test_batches_never_straddle_the_parts():
     sink = Collector()
     run(nn.Sequential(nn.Linear(6, 3)), make_data(6), sink, layers=["0"], batch_size=12)
     assert sink.batches == [(n, size) for size in (12, 8, 10) for n in ("input", "0")]
 
 
-def test_features_that_were_kept_are_played_in_the_same_order(tmp_path):
+def test_features_that_were_kept_are_played_layer_by_layer(tmp_path):
     net, data = SmallCNN().eval(), make_data(1, 8, 8)
     first, again = Collector(), Collector()
     done = run(net, data, first, batch_size=8)
     kwargs = {"train_rows": np.arange(20), "batch_size": 8, "cache_dir": tmp_path}
     features = capture(make_model(net), data, **kwargs)
-    replayed = replay(features, again, 8)
-    assert again.batches == first.batches
+    replay(features, again, 8)
+    assert again.batches == [(name, size) for name in done.layers for size in (8, 8, 4, 8, 2)]
     assert again.widths == first.widths
     for name in done.layers:
         np.testing.assert_array_equal(again.array(name), first.array(name))
-    np.testing.assert_array_equal(replayed.output, done.output)
-    assert replayed.non_finite == done.non_finite
-    assert (replayed.widths, replayed.notes) == (done.widths, done.notes)
 
 
 def test_rows_with_nan_come_through_and_are_counted():

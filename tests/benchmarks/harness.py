@@ -63,9 +63,12 @@ class Comparison:
         return (self.demand is None or self.ratio <= self.demand) and self.equal is not False
 
 
-def interleaved(ours: Callable[[], Any], peer: Callable[[], Any], pairs: int = 5) -> Timing:
+def interleaved(
+    ours: Callable[[], Any], peer: Callable[[], Any], pairs: int = 5, warm_up: bool = True
+) -> Timing:
     """Time both by turns, each first in every other pair, after one call of each to warm up."""
-    ours(), peer()
+    if warm_up:
+        ours(), peer()
     taken = []
     for pair in range(pairs):
         if pair % 2:
@@ -101,9 +104,10 @@ class Report:
         equal: bool | None = None,
         note: str = "",
         pairs: int = 5,
+        warm_up: bool = True,
     ) -> Comparison:
         """Time two named ways by turns, and add what came of it."""
-        timing = interleaved(ours[1], peer[1], pairs)
+        timing = interleaved(ours[1], peer[1], pairs, warm_up)
         comparison = Comparison(name, ours[0], peer[0], *timing, demand, equal, note)
         self.add(comparison)
         return comparison

@@ -95,10 +95,11 @@ class MomentSums:
         self._pending = 0
 
     @staticmethod
-    def nbytes(width: int) -> int:
-        """Return the bytes that sums of features of that width take at most."""
+    def nbytes(width: int, targets: int) -> int:
+        """Return the bytes that sums of float32 features and targets so wide take at most."""
         panels = sum((width - i) * min(PANEL, width - i) for i in range(0, width, PANEL))
-        return 8 * panels + 4 * PENDING * width
+        sums = panels + (targets + 2) * width + 2 * targets
+        return 8 * sums + PENDING * (4 * width + 8 * targets)
 
     def add(self, rows: Tensor, targets: Tensor) -> None:
         """Add features (b, d) and their targets (b, k)."""
@@ -108,8 +109,10 @@ class MomentSums:
             part = rows[start : start + PENDING]
             if self._pending + len(part) > PENDING:
                 self._flush()
+            if len(part) < len(rows):
+                part = part.clone()  # a slice would keep all of its batch in memory
             self._rows.append(part)
-            self._goals.append(goals[start : start + PENDING])
+            self._goals.append(goals[start : start + len(part)].clone())
             self._pending += len(part)
 
     def merge(self, other: MomentSums) -> None:
@@ -119,7 +122,6 @@ class MomentSums:
         self._count += moved.count
         self._x += moved.x
         self._y += moved.y
-        self._yy += moved.yy
         self._xy += moved.xy
         self._yy += moved.yy
         for panel, start in zip(self._made(), range(0, len(self.origin), PANEL), strict=True):
@@ -133,7 +135,8 @@ class MomentSums:
         for start, panel in zip(range(0, d, PANEL), self._made(), strict=True):
             xx[start : start + PANEL, start:] = panel
             xx[start:, start : start + PANEL] = panel.T
-        return Moments(self._count, self._x, self._y, xx, self._xy, self._yy)
+        sums = (self._x.clone(), self._y.clone(), xx, self._xy.clone(), self._yy.clone())
+        return Moments(self._count, *sums)
 
     def _made(self) -> list[Tensor]:
         if self._panels is None:

@@ -80,7 +80,9 @@ class RidgeStream:
 
     def begin(self, widths: Mapping[str, int]) -> None:
         """See `capture.Sink`; raises SumsTooLargeError."""
-        needed = sum(self._plan.cells * MomentSums.nbytes(width) for width in widths.values())
+        targets = self._targets.shape[1]
+        sums = sum(MomentSums.nbytes(width, targets) for width in widths.values())
+        needed = self._plan.cells * sums
         if self._memory is not None and needed > self._memory:
             raise SumsTooLargeError(f"{needed} bytes of sums for {len(widths)} layers")
         self._widths = dict(widths)

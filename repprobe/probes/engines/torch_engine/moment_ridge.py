@@ -26,6 +26,9 @@ _RESIDUAL = 1e-4
 
 _ROUNDS = 40
 
+_LOST = 1e-3
+"""Share of the whole's variance in a direction below which a fit is taken to lack it."""
+
 
 class MomentRidge:
     """The ridge path of several sets of targets, cross-validated, from the moments of the folds.
@@ -140,8 +143,11 @@ class _Fold:
         """Return the fits (r, T, k) by conjugate gradients in float32, None if they stall.
 
         The whole's decomposition preconditions all penalties; those that have converged are
-        taken out.
+        taken out. Least squares that lack a direction of the whole are not even begun: the norm
+        would be least in the coordinates of the whole, and not of the features.
         """
+        if not bool(alphas.all()) and self._lacks_directions():
+            return None
         damping = (self.eigenvalues[:, None] / (self.eigenvalues[:, None] + alphas)).sqrt().float()
         missing, given = self.missing.float(), self.given.float()
         r, k = given.shape
@@ -171,6 +177,12 @@ class _Fold:
             direction = residual + (longer / length) * direction
             length = longer
         return None
+
+    def _lacks_directions(self) -> bool:
+        # Large eigenvalues last: a direction of features weighs most there, and noise least.
+        kept = (torch.eye(len(self.missing)).to(self.missing) - self.missing).flip(0, 1)
+        factor, failed = torch.linalg.cholesky_ex(kept)
+        return bool(failed) or bool(factor.diagonal().min() ** 2 < _LOST)
 
     def decompose(self, alphas: Tensor) -> Tensor:
         """Return the fits (r, T, k) by a decomposition of the fit's own moments, in float64."""

@@ -27,7 +27,6 @@ GRIDS: dict[Kind, tuple[float, ...]] = {
 """C, alpha and k that are tried, as scikit-learn means them."""
 
 
-
 def default_kind(task: Task) -> Kind:
     """Return the probe that suits a task: logistic for classes, ridge for numbers."""
     return "logistic" if task == "classification" else "ridge"

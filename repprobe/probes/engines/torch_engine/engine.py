@@ -16,7 +16,6 @@ from repprobe.probes.engines.torch_engine.neighbours import nearest
 from repprobe.probes.engines.torch_engine.ridge import RowRidge
 from repprobe.probes.moments import PENDING, Moments, MomentSums
 
-
 _SMALL = 20_000_000
 """Features times classes up to which float64 costs nothing that a user would notice."""
 

@@ -33,6 +33,10 @@ class SumsTooLargeError(Exception):
     """The sums of all layers do not fit into the memory that was allowed."""
 
 
+_ROUNDING = 1e-12
+"""Variance, relative to the square about the origin, that rounding leaves of a constant."""
+
+
 class RidgeStream:
     """A sink of `capture`: fits probes to the training rows, then scores the test rows.
 
@@ -121,7 +125,8 @@ class RidgeStream:
         start = layer.seen
         layer.seen += len(rows)
         if not layer.sums:
-            origin = rows.double().mean(0).nan_to_num(0, 0, 0)
+            # The median of a feature that is mostly 0 is 0, and sums of zeros are exact.
+            origin = rows.median(0).values.double().nan_to_num(0, 0, 0)
             layer.sums = [
                 MomentSums(origin, self._targets.shape[1]) for _ in range(self._plan.cells)
             ]
@@ -159,7 +164,9 @@ class RidgeStream:
             return _nothing(len(origin), len(whole.y))
         centred = whole.centred()
         mean = whole.x / whole.count
-        spread = (centred.xx.diagonal().clamp_min(0) / whole.count).sqrt().cpu().numpy()
+        squares = centred.xx.diagonal()
+        squares = torch.where(squares > _ROUNDING * whole.xx.diagonal(), squares, 0)
+        spread = (squares / whole.count).sqrt().cpu().numpy()
         standardization = Standardization.of((origin + mean).cpu().numpy(), spread)
         scale = torch.from_numpy(standardization.scale).to(origin)
         standardized = [fold.seen_from(mean, scale) for fold in folds]

@@ -129,6 +129,21 @@ def test_features_that_are_constant_or_copies_are_no_trouble():
         assert_alike(features, labelled(y, classes, [30, 120]), kind)
 
 
+@pytest.mark.parametrize("kind", ["ridge", "least-squares"])
+@pytest.mark.parametrize("level", [0.0, 0.1])
+def test_features_that_a_budget_sees_no_spread_of_are_left_alone(kind, level):
+    # Sums are taken about an origin that the small budget is far from.
+    features, y, classes = classified((30,))
+    labels = labelled(y, classes, [40, "all"])
+    x = features["layer0"]
+    x[:, 10:] = np.maximum(x[:, 10:], level)
+    for column, share in zip(range(10), np.linspace(0.1, 0.9, 10), strict=True):
+        x[np.argsort(x[:, column])[: int(share * len(x))], column] = level
+        x[labels.draws[0].rows[:40], column] = level
+    features["copy"] = x[:, 5:] + np.float32(100)
+    assert_alike(features, labels, kind)
+
+
 @pytest.mark.parametrize("row", [0, 100, TRAIN - 1, TRAIN, TRAIN + 90])
 def test_a_layer_with_nan_is_marked_and_the_others_are_not_touched(row):
     features, y, classes = classified((6, 8))

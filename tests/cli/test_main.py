@@ -78,10 +78,10 @@ def test_a_reader_that_has_gone_is_no_bug(digits_checkpoint, tmp_path):
 def test_ctrl_c_keeps_the_models_that_were_finished(digits_checkpoint, tmp_path, monkeypatch):
     import pytest
 
-    from repprobe import pipeline, read_run
+    from repprobe import measure, read_run
 
     calls = []
-    probe = pipeline.probe_layers
+    probe = measure.probe_layers
 
     def interrupted(*args, **kwargs):
         if calls:
@@ -89,7 +89,7 @@ def test_ctrl_c_keeps_the_models_that_were_finished(digits_checkpoint, tmp_path,
         calls.append(1)
         return probe(*args, **kwargs)
 
-    monkeypatch.setattr(pipeline, "probe_layers", interrupted)
+    monkeypatch.setattr(measure, "probe_layers", interrupted)
     with pytest.raises(KeyboardInterrupt, match="1 of 2 models were finished"):
         repprobe.layers(
             [digits_checkpoint, digits_checkpoint],

@@ -52,17 +52,30 @@ class Problem:
         return x, LabelSet(y.astype(np.int64), self.classes + self.absent), test
 
 
+_FIELDS = {
+    "seed": st.integers(0, 10**6),
+    "distance": st.sampled_from([0.0, 0.5, 3.0]),
+    "degenerate": st.booleans(),
+    "scaled": st.booleans(),
+    "half": st.booleans(),
+    "absent": st.booleans(),
+    "rare": st.booleans(),
+    "dtype": st.sampled_from([np.float32, np.float64]),
+}
+
 problems = st.builds(
     Problem,
-    seed=st.integers(0, 10**6),
     classes=st.integers(2, 12) | st.sampled_from([40, 100]),
     n=st.integers(36, 120),
     d=st.sampled_from([1, 2, 5, 20, 60, 200]),
-    distance=st.sampled_from([0.0, 0.5, 3.0]),
-    degenerate=st.booleans(),
-    scaled=st.booleans(),
-    half=st.booleans(),
-    absent=st.booleans(),
-    rare=st.booleans(),
-    dtype=st.sampled_from([np.float32, np.float64]),
+    **_FIELDS,
 )
+
+small_problems = st.builds(
+    Problem,
+    classes=st.integers(2, 8),
+    n=st.integers(36, 90),
+    d=st.sampled_from([1, 2, 5, 20, 60]),
+    **_FIELDS,
+)
+"""For what takes many fits."""

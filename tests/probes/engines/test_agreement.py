@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from problems import Problem, problems
+from problems import Problem, problems, small_problems
 
 from repprobe.probes.engines import LabelSet
 
@@ -54,8 +54,8 @@ def test_logistic_converges_on_well_posed_problems(engine, reference, strength):
         assert path.gradient_norm.max() < 1e-3
 
 
-@SETTINGS
-@given(problem=problems)
+@settings(SETTINGS, max_examples=8)
+@given(problem=small_problems)
 def test_logistic_ranks_the_regularizations_alike(engine, reference, problem):
     x, labels, _ = problem.make()
     folds, grid = dealt(labels.y, 3), [1e-3, 1e-1, 10.0]

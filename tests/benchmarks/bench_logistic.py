@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import PredefinedSplit
@@ -26,6 +28,9 @@ def compare(report: Report, n: int, d: int, classes: int, pairs: int = 5) -> Non
 
     def ours() -> object:
         return engine.logistic(x, [LabelSet(y, classes)], GRID, folds, whole=True)
+
+    # It warns of defaults that will change in other versions.
+    warnings.simplefilter("ignore", FutureWarning)
 
     def peer() -> object:
         return LogisticRegressionCV(

@@ -14,7 +14,8 @@ from torch import Tensor
 from repprobe.probes.engines.border import Integers, Path
 from repprobe.probes.engines.held_out import HeldOut
 from repprobe.probes.engines.torch_engine.decomposition import Decomposition
-from repprobe.probes.engines.torch_engine.logistic import Problems, Solution, solve
+from repprobe.probes.engines.torch_engine.logistic import solve
+from repprobe.probes.engines.torch_engine.problems import Problems, Solution
 
 TOLERANCE = {torch.float32: 1e-8, torch.float64: 1e-10}
 """Relative height above the minimum at which a fit to all examples has converged, by the

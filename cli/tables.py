@@ -98,11 +98,11 @@ def _interval(figure: Score, percent: bool) -> str:
 
 
 def _with_reach(figure: Score, percent: bool) -> str:
-    """Return the figure and how far its interval reaches on the longer side."""
+    """Return the figure and half the length of its interval."""
     if not math.isfinite(figure.value):
         return "NaN"
     scale, digits = (100, 1) if percent else (1, 3)
-    reach = max(figure.high - figure.value, figure.value - figure.low)
+    reach = (figure.high - figure.low) / 2
     text = f"{scale * figure.value:.{digits}f}"
     return f"{text} ±{scale * reach:.{digits}f}" if math.isfinite(reach) else text
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
+_UNTOLD = (
+    "nothing says how its inputs were normalized, so values from 0 to 1 were taken; if it was "
+    "trained on others, its figures are too low: give --preprocess."
+)
+
 REPLAYED_ROWS = 1024
 """Rows of kept features that are taken up at a time."""
 
@@ -71,6 +76,8 @@ class Measurement:
         else:
             scores, outcome = self._kept(name, model)
         output, notes = outcome.output, list(outcome.notes)
+        if model.preprocessing.found == "default" and len(self.data.input_shape) == 3:
+            notes.insert(0, _UNTOLD)
         if output is None:
             notes.append("the network puts out no scores per class, so there is no `output` row.")
         elif misfit := _misfit(output.shape[1], self.data):

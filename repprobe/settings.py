@@ -78,6 +78,10 @@ class Settings:
         if self.budgets == ():
             raise UsageError("--clean names no number of clean labels.")
         for budget in self.budgets or ():
+            if budget != "all" and (isinstance(budget, bool) or not isinstance(budget, int)):
+                raise UsageError(
+                    f"--clean takes whole numbers or 'all', several as a list, not {budget!r}."
+                )
             if budget != "all":
                 _at_least("clean", budget, 1)
         if self.seeds > 1 and self.budgets is not None and set(self.budgets) == {"all"}:

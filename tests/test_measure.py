@@ -124,3 +124,13 @@ def test_the_time_of_the_sums_counts_as_probing(digits_checkpoint, monkeypatch):
     seconds = run.info["seconds"]
     assert seconds["probe"] == pytest.approx(self_seconds[0], abs=0.002)
     assert seconds["capture"] >= 0
+
+
+def test_a_guessed_normalization_is_said(digits_checkpoint, tmp_path):
+    saved = torch.load(digits_checkpoint, weights_only=True)
+    saved.pop("preprocess")
+    torch.save(saved, tmp_path / "untold.pt")
+    told = repprobe.layers(digits_checkpoint, "digits", clean=50, probe="ridge")
+    untold = repprobe.layers(tmp_path / "untold.pt", "digits", clean=50, probe="ridge")
+    assert not any("--preprocess" in note for note in told.info["models"][0]["notes"])
+    assert any("--preprocess" in note for note in untold.info["models"][0]["notes"])

@@ -34,6 +34,8 @@ class Precision:
     name: str = "float32"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise UsageError(f"--dtype takes a name such as 'bfloat16', not {self.name!r}.")
         if self.name not in DTYPES:
             hint = f"There are {', '.join(DTYPES)}."
             raise UnknownNameError.near("floating-point type", self.name, DTYPES, hint)

@@ -55,6 +55,6 @@ def compare(report: Report, n: int, d: int, classes: int, pairs: int = 5) -> Non
 
 def _objective(x: np.ndarray, y: np.ndarray, strength: float) -> float:
     """Return what scikit-learn reaches when asked for more digits than it is timed with."""
-    model = LogisticRegression(C=strength, tol=1e-7, max_iter=10_000).fit(x, y)
+    model = LogisticRegression(C=strength, tol=1e-8, max_iter=10_000).fit(x, y)
     logp = model.predict_log_proba(x)[np.arange(len(y)), y]
     return float(-logp.mean() + (model.coef_**2).sum() / (2 * strength * len(y)))

@@ -35,9 +35,9 @@ def test_every_budget_has_a_column(scores):
     header, *rows = budget_table(scores, "layer3.2")
     assert header == ["layer", "100", "1,000", "5,000", "45,000", "chosen", ""]
     assert rows[9] == [
-        *("layer3.2", "65.0 ±2.0", "66.0 ±2.0", "67.0 ±2.0", "68.0 ±2.0", "C=0.001", "◀")
+        *("layer3.2", "65.0 ±1.5", "66.0 ±1.5", "67.0 ±1.5", "68.0 ±1.5", "C=0.001", "◀")
     ]
-    assert rows[-1] == ["output", *["81.0 ±2.0"] * 4, "no probe", ""]
+    assert rows[-1] == ["output", *["81.0 ±1.5"] * 4, "no probe", ""]
 
 
 def test_four_budgets_fit_80_columns(scores):
@@ -52,7 +52,7 @@ def test_a_lost_layer_is_named_in_the_table_of_budgets(scores):
 
 def test_regression_is_told_by_r2(scores):
     several = Scores(replace(r, metric="r2") for r in scores)
-    assert budget_table(several, None)[1][1] == "0.200 ±0.020"
+    assert budget_table(several, None)[1][1] == "0.200 ±0.015"
 
 
 def test_the_chosen_penalty_is_that_of_the_largest_budget(scores):

@@ -116,7 +116,8 @@ def _check(device: str) -> None:
 
     if not torch.cuda.is_available():
         raise UsageError(
-            "the engine 'cuml' needs a CUDA device and there is none; take --engine torch."
+            "the engine 'cuml' needs a CUDA device and there is none (and the package cuml: "
+            "pip install 'repprobe[gpu]'); take --engine torch."
         )
     if not device.startswith("cuda"):
         raise UsageError(

@@ -35,7 +35,7 @@ def run(report: Report) -> None:
     prepared = model.preprocessing.apply(inputs, data.unit).split(256)
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "run")
-        command = [sys.executable, "-m", "repprobe", "layers", str(CHECKPOINT)]
+        command = [str(Path(sys.executable).with_name("repprobe")), "layers", str(CHECKPOINT)]
         command += ["--data", "cifar10", "--preprocess", "imagenet", "--out", out]
 
         def process() -> None:

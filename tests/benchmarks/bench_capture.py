@@ -24,7 +24,7 @@ def run(report: Report) -> None:
     """ResNet-20 on CIFAR-10 from memory and from JPEG files; ResNet-18 at 224 pixels."""
     resnet20 = build("cifar-resnet", depth=20, num_classes=10).eval()
     resnet18 = torchvision.models.resnet18().eval()
-    small, large = images(IMAGES, 32), images(128, 224)
+    small, large = images(IMAGES, 32), images(320, 224)
     for what, patterns, pool, demand in (
         ("11 blocks, grid", ("bn1", "layer?.?", "linear.input"), "auto", 1.25),
         ("48 leaves, mean", ("all",), "mean", 1.3),

@@ -42,9 +42,9 @@ def test_public_names_can_all_be_had():
 
 
 def test_ctrl_c_leaves_no_half_written_run(digits_checkpoint, tmp_path):
-    command = [*COMMAND, "layers", str(digits_checkpoint), "-d", "digits", "--seeds", "50"]
+    command = [*COMMAND, "layers", str(digits_checkpoint), "-d", "digits"]
     process = subprocess.Popen(
-        [*command, "--out", "runs/mine"],
+        [*command, "--seeds", "50", "--clean", "1000", "--out", "runs/mine"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

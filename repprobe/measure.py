@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -84,7 +85,7 @@ class Measurement:
             notes.append(misfit)
         else:
             answer = np.asarray(output[outcome.train_count :])
-            scores += own_answer(answer, self._labels(), name, len(outcome.layers))
+            scores += own_answer(answer, self._labels, name, len(outcome.layers))
         return scores, outcome, [*notes, *_marks(scores)]
 
     def _summed(self, name: str, model: Model) -> tuple[Scores, Pass]:
@@ -96,7 +97,7 @@ class Measurement:
 
         def sink(memory: int | None) -> RidgeStream:
             return RidgeStream(
-                self._labels(),
+                self._labels,
                 model=name,
                 kind=self.kind,
                 engine=cast("Streaming", self.engine),
@@ -124,7 +125,7 @@ class Measurement:
         with self._captured(model) as features, self.clock.timed("probe"):
             scores, _ = probe_layers(
                 features,
-                self._labels(),
+                self._labels,
                 model=name,
                 kind=self.kind,
                 engine=self.engine,
@@ -145,19 +146,21 @@ class Measurement:
                 **self._options(),
             )
 
+    @cached_property
     def _rows(self) -> np.ndarray:
         return np.unique(np.concatenate([draw.rows for draw in self.draws]))
 
+    @cached_property
     def _labels(self) -> Labels:
         """Return the labels of the rows that are run, the draws counting among these."""
-        rows, data = self._rows(), self.data
+        rows, data = self._rows, self.data
         draws = [replace(d, rows=np.searchsorted(rows, d.rows)) for d in self.draws]
         return Labels(data.train.labels[rows], data.test.labels, data.classes, draws)
 
     def _options(self) -> dict[str, Any]:
         settings = self.settings
         return {
-            "train_rows": self._rows(),
+            "train_rows": self._rows,
             "layers": settings.layers,
             "pool": settings.pool,
             "width": settings.width,

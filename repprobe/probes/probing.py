@@ -151,7 +151,7 @@ def own_answer(answer: NDArray[np.floating], labels: Labels, model: str, order: 
     """Score what the network itself answers (n, C) to the test examples, without a probe."""
     labels = labels.as_columns()
     scorer = Scorer(labels.test, labels.classes)
-    base = replace(blank_score(model, OUTPUT, order, answer.shape[1], "none"))
+    base = blank_score(model, OUTPUT, order, answer.shape[1], "none")
     affected = int((~np.isfinite(answer).all(axis=1)).sum())
     if affected:
         return Scores(marked(base, scorer, affected / len(answer)))

@@ -47,6 +47,9 @@ class MomentRidge:
         rank = max(1, int((values > CUTOFF * values[0]).sum()))
         self.values = values[:rank].clamp_min(torch.finfo(values.dtype).tiny)
         self.vectors = vectors[:, :rank]
+        # In float64: in float32 the small eigenvalues would drown in the rounding of the large.
+        self.white = self.vectors / self.values.sqrt()
+        self.given = self.white.T @ self.centred.xy
 
     def paths(self, targets: Sequence[int], grid: Sequence[float]) -> list[Path]:
         """Return a path per set of targets, these being the sets' numbers of columns."""
@@ -90,7 +93,7 @@ class MomentRidge:
         iterates = width > _NARROW and self.whole.count >= _PLENTY * width
         error = alphas.new_zeros(len(grid), len(self.whole.y))
         for fold in self.folds:
-            part = _Fold.of(fold, self.whole, self.values, self.vectors)
+            part = _Fold.of(fold, self)
             w = part.iterate(alphas) if iterates else None
             error += part.errors(part.decompose(alphas) if w is None else w)
         return error / self.whole.count
@@ -116,10 +119,9 @@ class _Fold:
     yy: Tensor
 
     @classmethod
-    def of(cls, fold: Moments, whole: Moments, values: Tensor, vectors: Tensor) -> _Fold:
-        """Whiten the moments of a fold by the eigenvalues (r,) and vectors (d, r) of the whole."""
-        # In float64: in float32 the small eigenvalues would drown in the rounding of the large.
-        white = vectors / values.sqrt()
+    def of(cls, fold: Moments, path: MomentRidge) -> _Fold:
+        """Whiten the moments of a fold by the decomposition of the whole."""
+        whole, white = path.whole, path.white
         centre, mean_y = whole.x / whole.count, whole.y / whole.count
         here = fold.seen_from(centre, torch.ones_like(centre))
         second = white.T @ (here.xx @ white)
@@ -129,11 +131,10 @@ class _Fold:
         n, rest = here.count, whole.count - here.count
         # The sums of the fit are those of the fold, turned round: about the centre all is zero.
         mx, my = -x / rest, -y / rest
-        everything = white.T @ whole.centred().xy
         return cls(
-            values,
+            path.values,
             second + rest * torch.outer(mx, mx),
-            everything - xy - rest * torch.outer(mx, my),
+            path.given - xy - rest * torch.outer(mx, my),
             second - torch.outer(x, mx) - torch.outer(mx, x) + n * torch.outer(mx, mx),
             xy - torch.outer(x, my) - torch.outer(mx, y) + n * torch.outer(mx, my),
             yy - 2 * my * y + n * my**2,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.probes.engines.border import Distance, Floats, Integers, LabelSet, Path
-from repprobe.probes.engines.held_out import HeldOut, log_softmax
+from repprobe.probes.engines.held_out import HeldOut, log_softmax, lowest
 
 _TOLERANCE = 1e-6
 """Relative height above the minimum up to which a fit counts as converged."""
@@ -158,7 +158,7 @@ class EstimatorEngine(ABC):
         n = len(y)
         losses = np.array([float(((y - p) ** 2).sum(axis=1).mean()) for p in left_out])
         known = not np.isnan(losses).all()
-        best = int(np.nanargmin(losses)) if known else 0
+        best = lowest(losses)
         objectives, gradients = [], []
         for alpha, fit in zip(grid, fits, strict=True):
             error, w = self._scores(x, fit) - y, self._np.asarray(fit.w)

@@ -46,3 +46,8 @@ def log_softmax(scores: Floats) -> NDArray[np.float64]:
     shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
     result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return result
+
+
+def lowest(losses: NDArray[np.float64]) -> int:
+    """Return the place of the lowest loss (T,), 0 where all are NaN."""
+    return 0 if np.isnan(losses).all() else int(np.nanargmin(losses))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from repprobe.probes.engines.border import Distance, Floats, Integers, LabelSet, Path
+from repprobe.probes.engines.torch_engine.arrays import array
 from repprobe.probes.engines.torch_engine.decomposition import decompose
 from repprobe.probes.engines.torch_engine.logistic_paths import LogisticPaths
 from repprobe.probes.engines.torch_engine.moment_ridge import MomentRidge
@@ -80,11 +81,7 @@ class TorchEngine:
         self, x: Floats, queries: Floats, k: int, leave_out: bool, distance: Distance = "euclidean"
     ) -> Integers:
         """See `border.Engine.neighbours`; exact, of equally near rows the lower index first."""
-        return _array(nearest(self._tensor(x), self._tensor(queries), k, leave_out, distance))
+        return array(nearest(self._tensor(x), self._tensor(queries), k, leave_out, distance))
 
     def _tensor(self, array: Floats) -> Tensor:
         return torch.from_numpy(array).to(self.device)
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from repprobe.probes.engines.border import Integers, Path
 from repprobe.probes.engines.held_out import HeldOut
+from repprobe.probes.engines.torch_engine.arrays import array
 from repprobe.probes.engines.torch_engine.decomposition import Decomposition
 from repprobe.probes.engines.torch_engine.logistic import solve
 from repprobe.probes.engines.torch_engine.problems import Problems, Solution
@@ -134,11 +135,11 @@ class LogisticPaths:
             tried=np.array(tried, np.float64),
             held_out_loss=np.array(judge.losses if judge else [np.nan] * len(tried)),
             regularization=np.array([strength for strength, _ in fits], np.float64),
-            coefficients=_array(torch.stack(weights)),
-            intercepts=_array(torch.cat([s.unknowns[:, -k:] for s in solutions])),
-            objective=_array(torch.cat([s.objective for s in solutions])).astype(np.float64),
-            gradient_norm=_array(torch.cat([s.gradient_norm for s in solutions])).astype(float),
-            converged=_array(torch.cat([s.decrement for s in solutions]) <= self._tolerance),
+            coefficients=array(torch.stack(weights)),
+            intercepts=array(torch.cat([s.unknowns[:, -k:] for s in solutions])),
+            objective=array(torch.cat([s.objective for s in solutions])).astype(np.float64),
+            gradient_norm=array(torch.cat([s.gradient_norm for s in solutions])).astype(float),
+            converged=array(torch.cat([s.decrement for s in solutions]) <= self._tolerance),
             best=best,
             held_out_scores=judge.scores if judge else None,
         )
@@ -173,7 +174,3 @@ class _Batch:
         """Return the next step in log C, in units of the last one."""
         last, before = self._strengths[-1], self._strengths[-2]
         return float(np.log(strength / last) / np.log(last / before))
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()

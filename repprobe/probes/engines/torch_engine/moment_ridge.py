@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from repprobe.probes.engines.border import Path
+from repprobe.probes.engines.held_out import lowest
+from repprobe.probes.engines.torch_engine.arrays import array
 from repprobe.probes.engines.torch_engine.decomposition import CUTOFF
 from repprobe.probes.moments import Moments, total
 
@@ -56,8 +58,8 @@ class MomentRidge:
         losses = self._held_out(grid)
         found = []
         for start, end in itertools.pairwise(np.cumsum([0, *targets]).tolist()):
-            loss = _array(losses[:, start:end].sum(1))
-            best = 0 if np.isnan(loss).all() else int(np.nanargmin(loss))
+            loss = array(losses[:, start:end].sum(1))
+            best = lowest(loss)
             found.append(self._path(grid, loss, grid[best], slice(start, end)))
         return found
 
@@ -75,10 +77,10 @@ class MomentRidge:
             tried=np.array(grid, np.float64),
             held_out_loss=loss,
             regularization=np.array([alpha]),
-            coefficients=_array(w[None]),
-            intercepts=_array(b[None]),
-            objective=_array(objective[None]),
-            gradient_norm=_array(gradient[None]),
+            coefficients=array(w[None]),
+            intercepts=array(b[None]),
+            objective=array(objective[None]),
+            gradient_norm=array(gradient[None]),
             converged=np.array([bool(torch.isfinite(objective))]),
             best=0,
             held_out_scores=None,
@@ -204,7 +206,3 @@ class _Fold:
         square = (flat * product).sum(0, dtype=torch.float64).view(count, k)
         cross = (w * self.xy.to(w)[:, None]).sum(0, dtype=torch.float64)
         return (self.yy - 2 * cross + square).clamp_min(0)
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()

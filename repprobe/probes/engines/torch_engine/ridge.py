@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from repprobe.probes.engines.border import Path
+from repprobe.probes.engines.held_out import lowest
+from repprobe.probes.engines.torch_engine.arrays import array
 from repprobe.probes.engines.torch_engine.decomposition import CUTOFF, decompose
 
 _NUMBERS = 8_000_000
@@ -41,24 +43,24 @@ class RowRidge:
         found = []
         for start, end in itertools.pairwise(np.cumsum([0, *targets]).tolist()):
             some = slice(start, end)
-            loss = _array(losses[:, some].sum(1))
-            best = 0 if np.isnan(loss).all() else int(np.nanargmin(loss))
-            objective = _array(squares[:, some].sum(1))
+            loss = array(losses[:, some].sum(1))
+            best = lowest(loss)
+            objective = array(squares[:, some].sum(1))
             coefficients = w[:, :, some]
             found.append(
                 Path(
                     tried=np.array(grid, np.float64),
                     held_out_loss=loss,
                     regularization=np.array(grid, np.float64),
-                    coefficients=_array(coefficients),
-                    intercepts=_array(self.target_mean[some] - self.feature_mean @ coefficients),
+                    coefficients=array(coefficients),
+                    intercepts=array(self.target_mean[some] - self.feature_mean @ coefficients),
                     objective=objective,
-                    gradient_norm=_array(gradient[:, :, some].abs().amax((1, 2))),
+                    gradient_norm=array(gradient[:, :, some].abs().amax((1, 2))),
                     converged=np.isfinite(objective),
                     best=best,
                     held_out_scores=None
                     if np.isnan(loss).all()
-                    else _array(self._left_out(grid[best : best + 1])[0][:, some]),
+                    else array(self._left_out(grid[best : best + 1])[0][:, some]),
                 )
             )
         return found
@@ -105,7 +107,3 @@ class RowRidge:
 
     def _alphas(self, grid: Sequence[float]) -> Tensor:
         return self.projected.new_tensor(list(grid))[:, None]
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()

@@ -8,7 +8,12 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from repprobe.data.graphs.graphs import Graphs
+
 Task = Literal["classification", "regression"]
+
+Raw = NDArray[np.uint8] | NDArray[np.float32] | Graphs
+"""Raw inputs: what `Part.inputs` gives."""
 
 
 class Part(Protocol):
@@ -21,11 +26,12 @@ class Part(Protocol):
 
     def __len__(self) -> int: ...
 
-    def inputs(self, indices: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.float32]:
+    def inputs(self, indices: NDArray[np.int64]) -> Raw:
         """Return the raw inputs at `indices`, in that order.
 
         Images are (b, channels, height, width), uint8 (or float32 where the source holds
-        floats); other inputs are float32 of shape (b, …). Increasing indices are fastest.
+        floats); graphs, or nodes of one, are `Graphs`; other inputs are float32 of shape
+        (b, …). Increasing indices are fastest.
 
         Raises
         ------
@@ -63,7 +69,7 @@ class SubsetPart:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def inputs(self, indices: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.float32]:
+    def inputs(self, indices: NDArray[np.int64]) -> Raw:
         return self.whole.inputs(self.rows[indices])
 
 
@@ -81,6 +87,8 @@ class Data:
         inputs that are used as they are.
     fingerprint : hexadecimal digest of what was read; changes when the data change.
     notes : sentences the user should be told, e.g. that the test part was split off.
+    instance_labels : another function g(x) of the training inputs, one per label, where the data
+        set has one: what its instance-dependent noise replaces labels by.
     """
 
     name: str
@@ -91,8 +99,15 @@ class Data:
     unit: float
     fingerprint: str
     notes: tuple[str, ...] = ()
+    instance_labels: NDArray[np.int64] | NDArray[np.float64] | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one raw input, e.g. (3, 32, 32)."""
-        return tuple(self.test.inputs(np.arange(1)).shape[1:])
+        """Shape of one raw input, e.g. (3, 32, 32); of one node's features for graphs."""
+        first = self.test.inputs(np.arange(1))
+        return tuple((first.x if isinstance(first, Graphs) else first).shape[1:])
+
+    @property
+    def of_graphs(self) -> bool:
+        """Whether the inputs are graphs, or nodes of one."""
+        return isinstance(self.test.inputs(np.arange(1)), Graphs)

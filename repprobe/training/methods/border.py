@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -13,8 +13,24 @@ from torch import Tensor
 from repprobe.data.dataset import Task
 from repprobe.feeding import Fed
 
-Network = Callable[[Fed], Tensor]
-"""A network under training: logits (b, C), or predictions (b,) or (b, t) for regression."""
+
+class Network(Protocol):
+    """A network under training.
+
+    Attributes
+    ----------
+    training : whether it is in training mode, as it is whenever a method is asked for losses.
+    """
+
+    training: bool
+
+    def __call__(self, inputs: Fed) -> Tensor:
+        """Return logits (b, C), or predictions (b,) or (b, t) for regression."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:
+        """Switch to training mode, or to evaluation mode with False."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

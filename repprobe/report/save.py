@@ -1,15 +1,18 @@
-"""The picture files of a run: heatmap, profile and budget curve, as PNG and as SVG."""
+"""The picture files: heatmap, profile and budget curve of a run, and the curves of training."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from repprobe.data.dataset import Task
 from repprobe.errors import OutputError
 from repprobe.probes.scores import Scores
 from repprobe.report import style
 from repprobe.report.budgets import BudgetCurve
+from repprobe.report.curves import TrainingCurves
 from repprobe.report.heatmap import LayerHeatmap
 from repprobe.report.profile import DepthProfile
 
@@ -45,6 +48,40 @@ def save_figures(scores: Scores, folder: Path, *, verdict: str = "") -> list[Pat
     }
     if len(scores.budgets) > 1:
         pictures["budgets"] = BudgetCurve.from_scores(scores).draw(note=verdict)
+    return _write(folder, pictures)
+
+
+def save_curves(
+    history: Sequence[Mapping[str, Any]],
+    path: Path,
+    *,
+    task: Task = "classification",
+    title: str = "",
+    note: str = "",
+) -> list[Path]:
+    """Write the curves of a training run as `path` with the suffixes .png and .svg.
+
+    Parameters
+    ----------
+    history : one record per epoch, as `repprobe.train` keeps it.
+    path : of the checkpoint; its suffix is replaced.
+    task : of the data.
+    title, note : a name, and a sentence to stand below it.
+
+    Returns
+    -------
+    The paths of the files.
+
+    Raises
+    ------
+    DataError : no epoch was trained.
+    OutputError : the folder cannot be written.
+    """
+    axes = TrainingCurves.from_history(history, task).draw(title=title, note=note)
+    return _write(path.parent, {path.stem: axes})
+
+
+def _write(folder: Path, pictures: Mapping[str, Axes]) -> list[Path]:
     files = {
         folder / f"{name}.{kind}": render(axes, kind)
         for name, axes in pictures.items()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from repprobe.data.dataset import Part, Task
 
 
@@ -22,6 +25,7 @@ class Source:
     files : every file the parts depend on, in order; empty for embedded arrays.
     classes : class names in the order of the labels; empty where the source has none.
     notes : sentences the user should be told.
+    instance_labels : another label of each training example, for instance-dependent noise.
     """
 
     train: Part
@@ -32,3 +36,4 @@ class Source:
     files: tuple[Path, ...] = ()
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    instance_labels: NDArray[np.int64] | NDArray[np.float64] | None = None

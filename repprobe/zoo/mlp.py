@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from repprobe.errors import UsageError
-from repprobe.zoo.arguments import require_positive
+from repprobe.zoo.arguments import require_positive, scaled
 
 
 class MLP(nn.Sequential):
@@ -23,11 +23,13 @@ class MLP(nn.Sequential):
     in_features : number of values of one input; inputs of any shape are flattened.
     input_shape : may be given instead, e.g. (3, 32, 32).
     hidden : widths of the hidden layers.
+    width : factor on all of these.
 
     Raises
     ------
     UsageError
-        Neither or both of in_features and input_shape are given, or a number is below 1.
+        Neither or both of in_features and input_shape are given, a number is below 1, or the
+        factor leaves no unit.
     """
 
     def __init__(
@@ -36,15 +38,16 @@ class MLP(nn.Sequential):
         in_features: int | None = None,
         input_shape: Sequence[int] | None = None,
         hidden: Sequence[int] = (512, 512, 512),
+        width: float = 1.0,
     ) -> None:
         if (in_features is None) == (input_shape is None):
             raise UsageError("zoo:mlp needs one of in_features and input_shape.")
         if in_features is None:
             in_features = math.prod(input_shape or ())
-        sizes = {f"hidden[{i}]": width for i, width in enumerate(hidden)}
+        sizes = {f"hidden[{i}]": units for i, units in enumerate(hidden)}
         require_positive(num_classes=num_classes, in_features=in_features, **sizes)
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
-        widths = (in_features, *hidden)
+        widths = (in_features, *(scaled(units, width) for units in hidden))
         for i, (before, after) in enumerate(pairwise(widths), start=1):
             layers[f"linear{i}"] = nn.Linear(before, after, bias=False)
             layers[f"relu{i}"] = nn.ReLU()

@@ -18,7 +18,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 NETWORKS = {
     "cifar-resnet": ("cifar_resnet", "CifarResNet"),
+    "cnn9": ("cnn9", "CNN9"),
     "mlp": ("mlp", "MLP"),
+    "preact-resnet18": ("preact_resnet", "PreActResNet18"),
     "small-cnn": ("small_cnn", "SmallCNN"),
 }
 """Name → file of this folder (imported when it is needed) and class in it."""

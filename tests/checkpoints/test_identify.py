@@ -51,6 +51,12 @@ def test_cifar_resnets_of_every_size_are_found(arguments):
         ("mlp", {"num_classes": 10, "in_features": 3072, "hidden": [512, 512, 512]}),
         ("mlp", {"num_classes": 2, "in_features": 7, "hidden": []}),
         ("small-cnn", {"num_classes": 4, "in_channels": 3, "width": 5}),
+        ("cnn9", {"num_classes": 10, "in_channels": 3, "width": 1.0}),
+        ("cnn9", {"num_classes": 7, "in_channels": 1, "width": 0.125}),
+        *(
+            ("preact-resnet18", {"num_classes": n, "in_channels": 3, "width": w, "norm": norm})
+            for n, w, norm in [(10, 1.0, "first"), (100, 0.125, "none"), (14, 0.25, "last")]
+        ),
     ],
 )
 def test_zoo_networks_are_found(name, arguments):

@@ -19,6 +19,19 @@ def test_it_is_the_papers_network_by_default():
     ]
 
 
+def test_it_has_the_parameters_of_the_original():
+    network = zoo.build("mlp", num_classes=10, in_features=3072)
+    count = 3072 * 512 + 512 * 512 + 512 * 512 + (512 * 10 + 10)
+    assert count == 2_102_282
+    assert sum(p.numel() for p in network.parameters()) == count
+
+
+def test_width_scales_the_hidden_layers():
+    network = zoo.build("mlp", num_classes=3, in_features=4, hidden=(64, 32), width=0.125)
+    shapes = [tuple(m.weight.shape) for m in network.modules() if isinstance(m, nn.Linear)]
+    assert shapes == [(8, 4), (4, 8), (3, 4)]
+
+
 def test_every_hidden_layer_is_followed_by_a_relu_module():
     network = zoo.build("mlp", num_classes=3, in_features=4, hidden=(5, 6))
     assert [name for name, _ in network.named_children()] == [

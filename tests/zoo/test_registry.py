@@ -9,14 +9,14 @@ import torch
 from repprobe import zoo
 from repprobe.errors import UnknownNameError, UsageError
 
-NEEDED = {"mlp": {"num_classes": 7, "input_shape": (3, 8, 8)}}
+NEEDED = {"mlp": {"num_classes": 7, "input_shape": (3, 32, 32)}}
 OTHERS = {"in_channels": 3, "num_classes": 7}
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_every_network_gives_one_finite_logit_per_class(name):
     network = zoo.build(name, **NEEDED.get(name, OTHERS)).eval()
-    out = network(torch.randn(2, 3, 8, 8))
+    out = network(torch.randn(2, 3, 32, 32))
     assert out.shape == (2, 7)
     assert out.isfinite().all()
 

@@ -1,41 +1,37 @@
-"""Label noise: clean labels in, noisy labels out, by the laws of the literature."""
+"""Label noise: clean labels in, noisy labels out, by the laws of the literature.
+
+A law is written NAME[:ARGUMENTS][:R], with R the noise rate in [0, 1]. For classes 0…C − 1:
+
+| law | a label becomes, with probability R (unless the law says otherwise) |
+| --- | --- |
+| `none` | nothing else |
+| `uniform:R` | any class, the true one included: R (C − 1) / C are wrong (Li et al. 2020) |
+| `symmetric:R` | any wrong class |
+| `flipped:R` | CIFAR-10: truck → automobile, bird → airplane, deer → horse, cat ↔ dog |
+| | CIFAR-100: the next class of its superclass |
+| `flipped:FROM>TO,…:R` | what a map of class names or numbers says; also `flipped:FILE.json:R` |
+| `flipped:blocks:R` | the next in a block of five consecutive classes (CIFAR-100 in Li et al.) |
+| `pair:R` | the next class |
+| `matrix:FILE` | class j with the probability in row i, column j (.npy, .npz, .csv) |
+| `instance:R` | the data's other function of the input, g(x); else as in Xia et al. 2020 |
+| `human:aggre` | what people said of CIFAR-10 (CIFAR-10N); also worse, random1, random2, random3 |
+| `file:FILE` | what the file says (.npy, .npz, .csv, .txt) |
+
+For regression targets, beside `none`, `instance:R` and `file:FILE`:
+
+| law | with probability R is added |
+| --- | --- |
+| `gaussian:MEAN,STD:R` | N(MEAN, STD²) |
+| `gamma:K,THETA:R` | Γ(K, THETA) − K · THETA, of mean 0 |
+| `student-t:DF,SCALE:R` | SCALE · t with DF degrees of freedom |
+| `student-t:R` | the same with DF = SCALE = 1, the Cauchy distribution |
+"""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from repprobe.noise.class_laws import uniform
+from repprobe.noise.corrupt import corrupt, forms, names, parse
+from repprobe.noise.law import Law
+from repprobe.noise.noisy_labels import NoisyLabels
 
-from repprobe.errors import UsageError
-
-_STREAM = 1
-"""Set apart from the numbers that draw clean labels: else the same seed would draw the corrupted
-examples as the clean ones."""
-
-
-def uniform(
-    labels: NDArray[np.int64], ratio: float, classes: int, seed: int = 0
-) -> NDArray[np.int64]:
-    """Replace labels by uniform ones, the true class included.
-
-    With probability `ratio` a label is drawn from all classes, so that ratio · (C − 1) / C of
-    them become wrong (Li et al. 2020, section 5).
-
-    Parameters
-    ----------
-    labels : (n,) in 0…classes − 1.
-    ratio : the noise ratio r, 0…1.
-    classes : number of classes C.
-    seed : of the draw.
-
-    Raises
-    ------
-    UsageError
-        The ratio is not in [0, 1].
-    """
-    if not 0 <= ratio <= 1:
-        raise UsageError(f"the noise ratio must lie between 0 and 1, not {ratio}.")
-    generator = np.random.Generator(np.random.PCG64([seed, _STREAM]))
-    # Only `random` is used: its stream is the same in every version of numpy.
-    corrupted = generator.random(len(labels)) < ratio
-    drawn = np.minimum((generator.random(len(labels)) * classes).astype(np.int64), classes - 1)
-    return np.where(corrupted, drawn, labels)
+__all__ = ["Law", "NoisyLabels", "corrupt", "forms", "names", "parse", "uniform"]

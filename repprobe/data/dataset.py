@@ -17,7 +17,11 @@ Raw = NDArray[np.uint8] | NDArray[np.float32] | Graphs
 
 
 class Part(Protocol):
-    """One part of a data set: labels in memory, inputs read when they are asked for."""
+    """One part of a data set: labels in memory, inputs read when they are asked for.
+
+    A part that has an attribute `whole` which is true gives the nodes of one graph: a batch of
+    them costs as much as all of it.
+    """
 
     @property
     def labels(self) -> NDArray[np.int64] | NDArray[np.float64]:
@@ -59,18 +63,23 @@ class ArrayPart:
 class SubsetPart:
     """Some rows of another part."""
 
-    whole: Part
+    part: Part
     rows: NDArray[np.int64]
 
     @property
     def labels(self) -> NDArray[np.int64] | NDArray[np.float64]:
-        return self.whole.labels[self.rows]
+        return self.part.labels[self.rows]
+
+    @property
+    def whole(self) -> bool:
+        """Whether a batch of the other part costs as much as all of it."""
+        return bool(getattr(self.part, "whole", False))
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def inputs(self, indices: NDArray[np.int64]) -> Raw:
-        return self.whole.inputs(self.rows[indices])
+        return self.part.inputs(self.rows[indices])
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.data.dataset import Part
+from repprobe.data.graphs.graphs import Graphs
 from repprobe.errors import DataError
 
 if TYPE_CHECKING:
@@ -78,20 +79,21 @@ class Decoder:
 class ResizedPart:
     """A part whose images (b, channels, height, width) are resized as they are read."""
 
-    whole: Part
+    part: Part
     size: int
 
     @property
     def labels(self) -> NDArray[np.int64] | NDArray[np.float64]:
-        return self.whole.labels
+        return self.part.labels
 
     def __len__(self) -> int:
-        return len(self.whole)
+        return len(self.part)
 
     def inputs(self, indices: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.float32]:
         from PIL import Image
 
-        raw = self.whole.inputs(indices)
+        raw = self.part.inputs(indices)
+        assert not isinstance(raw, Graphs)  # `array_part` makes this view of images alone
         out = np.empty((*raw.shape[:2], self.size, self.size), raw.dtype)
         for index in np.ndindex(raw.shape[:2]):
             out[index] = resize_and_crop(Image.fromarray(raw[index]), self.size)

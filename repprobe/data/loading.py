@@ -12,6 +12,9 @@ from repprobe.data.dataset import Data, SubsetPart
 from repprobe.data.digits import read_digits
 from repprobe.data.download import advice, fetch
 from repprobe.data.fingerprint import fingerprint
+from repprobe.data.graphs.graphs import Graphs
+from repprobe.data.graphs.names import is_graph_name
+from repprobe.data.graphs.tasks import read_task
 from repprobe.data.labels import check_classes, check_targets, class_names
 from repprobe.data.layouts import read_path
 from repprobe.data.names import EMBEDDED, KNOWN, VARIABLE, known_names, places
@@ -63,7 +66,9 @@ def load_data(
 def _is_name(text: str) -> bool:
     if os.sep in text or (os.altsep and os.altsep in text) or text in (".", "..", "~"):
         return False
-    return text in known_names() or not (Path(text).suffix or _lies_here(text))
+    if text in known_names() or is_graph_name(text):
+        return True
+    return not (Path(text).suffix or _lies_here(text))
 
 
 def _lies_here(text: str) -> bool:
@@ -81,6 +86,8 @@ def _read_named(name: str, image_size: int | None, may_download: bool) -> Source
     found = next((place for place in places(name) if place.is_dir()), None)
     if found is None and name == EMBEDDED:
         source = read_digits(image_size)
+    elif found is None and is_graph_name(name):
+        source = read_task(name)
     elif found is None and name not in KNOWN:
         raise UnknownNameError.near(
             "data set",
@@ -111,14 +118,15 @@ def _complete(name: str, source: Source, seed: int, image_size: int | None) -> D
         check_classes(train_labels, test_labels, classes, origin)
     else:
         check_targets(train_labels, test_labels, origin)
-    _check_shapes(source, origin)
+    _check_shapes(source, origin, image_size)
 
-    train, notes = source.train, source.notes
+    train, notes, other = source.train, source.notes, source.instance_labels
     if source.test is not None:
         test = source.test
     else:
         rows, test_rows = split_off_test(train_labels, seed, source.task, origin)
         train, test = SubsetPart(source.train, rows), SubsetPart(source.train, test_rows)
+        other = None if other is None else other[rows]
         how = ", stratified by class" if classes else ""
         notes += (
             f"no test part was found: {len(test_rows):,} of {len(source.train):,} examples were "
@@ -139,14 +147,19 @@ def _complete(name: str, source: Source, seed: int, image_size: int | None) -> D
         unit=source.unit,
         fingerprint=fingerprint(source, image_size, seed if source.test is None else None),
         notes=notes,
+        instance_labels=other,
     )
 
 
-def _check_shapes(source: Source, origin: str) -> None:
+def _check_shapes(source: Source, origin: str, image_size: int | None) -> None:
     """Raise DataError unless the first inputs of both parts have one shape."""
     first = np.zeros(1, np.int64)
     train = source.train.inputs(first)
     test = train if source.test is None else source.test.inputs(first)
+    if isinstance(train, Graphs) or isinstance(test, Graphs):
+        if image_size is not None:
+            raise DataError(f"--image-size needs images, but '{origin}' holds graphs.")
+        return
     if train.shape != test.shape:
         sizes = "; pass --image-size N to bring them to one" if train.ndim == 4 else ""
         raise DataError(

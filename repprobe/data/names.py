@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from repprobe.data.graphs import names as graphs
+
 VARIABLE = "REPPROBE_DATA"
 """Environment variable with the folder in which data sets are looked for first, by name."""
 
@@ -69,7 +71,8 @@ def known_names() -> tuple[str, ...]:
     """Return every name that can be asked for here, those in `$REPPROBE_DATA` included."""
     folder = data_folder()
     own = [f.name for f in folder.iterdir() if f.is_dir()] if folder and folder.is_dir() else []
-    return (*KNOWN, *sorted(n for n in own if n not in KNOWN and not n.startswith(".")))
+    known = (*KNOWN, *graphs.NAMES)
+    return (*known, *sorted(n for n in own if n not in known and not n.startswith(".")))
 
 
 def data_folder() -> Path | None:

@@ -19,6 +19,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 NETWORKS = {
     "cifar-resnet": ("cifar_resnet", "CifarResNet"),
     "cnn9": ("cnn9", "CNN9"),
+    "deepsets": ("deepsets", "DeepSets"),
+    "max-max-gnn": ("gnn", "MaxMaxGNN"),
+    "max-sum-gnn": ("gnn", "MaxSumGNN"),
     "mlp": ("mlp", "MLP"),
     "preact-resnet18": ("preact_resnet", "PreActResNet18"),
     "small-cnn": ("small_cnn", "SmallCNN"),
@@ -43,7 +46,7 @@ def build(name: str, **arguments: Any) -> nn.Module:
     """
     file, kind = _entry(name)
     network: Callable[..., nn.Module] = getattr(file, kind)
-    known = inspect.signature(network).parameters
+    known = parameters(name)
     for argument in arguments:
         if argument not in known:
             raise UnknownNameError.near(
@@ -53,6 +56,12 @@ def build(name: str, **arguments: Any) -> nn.Module:
     if missing:
         raise UsageError(f"zoo:{name} needs the argument {' and '.join(missing)}.")
     return network(**arguments)
+
+
+def parameters(name: str) -> Mapping[str, inspect.Parameter]:
+    """Return the arguments of the network `name`; raises UnknownNameError if there is none."""
+    file, kind = _entry(name)
+    return inspect.signature(getattr(file, kind)).parameters
 
 
 def guess_arguments(name: str, shapes: Shapes) -> dict[str, Any] | None:

@@ -9,14 +9,25 @@ import torch
 from repprobe import zoo
 from repprobe.errors import UnknownNameError, UsageError
 
-NEEDED = {"mlp": {"num_classes": 7, "input_shape": (3, 32, 32)}}
+GRAPH_NETWORKS = ("deepsets", "max-max-gnn", "max-sum-gnn")
+NEEDED = {
+    "mlp": {"num_classes": 7, "input_shape": (3, 32, 32)},
+    **{name: {"num_classes": 7, "in_features": 3, "hidden": 5} for name in GRAPH_NETWORKS},
+}
 OTHERS = {"in_channels": 3, "num_classes": 7}
+
+
+def two_examples(name):
+    if name not in GRAPH_NETWORKS:
+        return (torch.randn(2, 3, 32, 32),)
+    edges = torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])
+    return torch.randn(4, 3), edges, torch.tensor([0, 0, 1, 1])
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_every_network_gives_one_finite_logit_per_class(name):
     network = zoo.build(name, **NEEDED.get(name, OTHERS)).eval()
-    out = network(torch.randn(2, 3, 32, 32))
+    out = network(*two_examples(name))
     assert out.shape == (2, 7)
     assert out.isfinite().all()
 

@@ -16,6 +16,20 @@ def shared():
     return SHARED
 
 
+@pytest.fixture
+def one_line():
+    """Check that an error is one line and names each of the given things."""
+
+    def check(caught, *named):
+        message = str(caught.value)
+        assert "\n" not in message
+        assert len(message) < 600
+        for name in named:
+            assert str(name) in message
+
+    return check
+
+
 @pytest.fixture(scope="session")
 def digits_checkpoint(tmp_path_factory):
     """A small CNN trained for a few epochs on digits with 40 % uniform noise."""

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from repprobe.data.arrays import read_npz
 from repprobe.data.cifar import find_cifar, read_cifar
+from repprobe.data.clothing1m import find_clothing1m, read_clothing1m
 from repprobe.data.folders import holds_images, read_folders
 from repprobe.data.idx import find_idx, read_idx_folder
 from repprobe.data.parquet import find_parquet, read_parquet
 from repprobe.data.source import Source
+from repprobe.data.webvision import find_webvision, read_webvision
 from repprobe.errors import DataError, nearest
 
 
@@ -36,6 +38,10 @@ def _read_file(path: Path, image_size: int | None) -> Source:
         return read_npz(path, image_size)
     if suffix == ".parquet":
         return read_parquet(path, {"train": [path], "test": []}, image_size)
+    if find_clothing1m(path):
+        return read_clothing1m(path, image_size)
+    if find_webvision(path):
+        return read_webvision(path, image_size)
     raise DataError(
         f"'{path}' is neither .npz nor .parquet; data are one of these, or a folder of images."
     )
@@ -55,9 +61,13 @@ def _read_folder(root: Path, image_size: int | None) -> Source:
         return read_idx_folder(root, image_size)
     if find_cifar(root):
         return read_cifar(root, image_size)
+    if find_clothing1m(root):
+        return read_clothing1m(root, image_size)
+    if find_webvision(root):
+        return read_webvision(root, image_size)
     if holds_images(root):
         return read_folders(root, image_size)
     raise DataError(
         f"'{root}' holds no data in a known layout: Parquet files, an .npz, IDX files, CIFAR "
-        "batches, or one sub-folder of images per class."
+        "batches, Clothing1M or WebVision, or one sub-folder of images per class."
     )

@@ -11,17 +11,3 @@ def cache_home(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _own_cache(cache_home, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
-
-
-@pytest.fixture
-def one_line():
-    """Check that an error is one line and names each of the given things."""
-
-    def check(caught, *named):
-        message = str(caught.value)
-        assert "\n" not in message
-        assert len(message) < 600
-        for name in named:
-            assert str(name) in message
-
-    return check

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
-from torch_geometric.nn import MaxAggregation
 
 from repprobe.zoo.arguments import require_positive
 from repprobe.zoo.blocks import perceptron
@@ -29,6 +28,8 @@ class DeepSets(nn.Module):
 
     def __init__(self, num_classes: int = 1, in_features: int = 1, hidden: int = 128) -> None:
         require_positive(num_classes=num_classes, in_features=in_features, hidden=hidden)
+        from torch_geometric.nn import MaxAggregation
+
         super().__init__()
         self.node = perceptron(in_features, hidden)
         self.pool = MaxAggregation()

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from itertools import count, takewhile
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch_geometric.nn import MaxAggregation, MessagePassing, SumAggregation
-from torch_geometric.nn.aggr import Aggregation
 
 from repprobe.zoo.arguments import require_positive
 from repprobe.zoo.blocks import perceptron
@@ -18,7 +15,7 @@ from repprobe.zoo.blocks import perceptron
 class _GNN(nn.Module):
     """Rounds of messages, a perceptron of each node, the maximum over nodes, a linear read-out."""
 
-    neighbours: type[Aggregation]
+    neighbours: str
 
     def __init__(
         self, num_classes: int = 1, in_features: int = 1, hidden: int = 128, rounds: int = 2
@@ -26,11 +23,15 @@ class _GNN(nn.Module):
         require_positive(
             num_classes=num_classes, in_features=in_features, hidden=hidden, rounds=rounds
         )
+        from torch_geometric.nn import MaxAggregation
+
+        from repprobe.zoo.message_round import MessageRound
+
         super().__init__()
         self.rounds = rounds
         for i in range(1, rounds + 1):
             before = in_features if i == 1 else hidden
-            self.add_module(f"round{i}", Round(before, hidden, self.neighbours()))
+            self.add_module(f"round{i}", MessageRound(before, hidden, self.neighbours))
         self.node = perceptron(hidden, hidden)
         self.pool = MaxAggregation()
         self.output = nn.Linear(hidden, num_classes)
@@ -66,7 +67,7 @@ class MaxSumGNN(_GNN):
         A number is below 1.
     """
 
-    neighbours = SumAggregation
+    neighbours = "sum"
 
 
 class MaxMaxGNN(_GNN):
@@ -75,25 +76,7 @@ class MaxMaxGNN(_GNN):
     A node without neighbours gets 0, the smallest value that a message has.
     """
 
-    neighbours = MaxAggregation
-
-
-class Round(MessagePassing):  # type: ignore[misc]
-    """One round: a perceptron of the two nodes of each edge, gathered at its target."""
-
-    def __init__(self, before: int, hidden: int, neighbours: Aggregation) -> None:
-        super().__init__(aggr=neighbours)
-        self.mlp = perceptron(2 * before, hidden)
-
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        """Map the states (N, before) of the nodes to (N, hidden)."""
-        out: Tensor = self.propagate(edge_index, x=x)
-        return out
-
-    def message(self, x_i: Tensor, x_j: Tensor) -> Tensor:
-        """Return the message (E, hidden) along each edge, to i from j."""
-        message: Tensor = self.mlp(torch.cat([x_i, x_j], dim=1))
-        return message
+    neighbours = "max"
 
 
 def guess_arguments(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:

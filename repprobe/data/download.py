@@ -55,10 +55,8 @@ def advice(name: str) -> str:
     """Return the sentence that says how to provide the data set by hand."""
     known = KNOWN[name]
     package = f", or install the Debian package {known.package}" if known.package else ""
-    return (
-        f"Put its files ({known.folder}, Parquet or .npz) into the folder {name} under "
-        f"${VARIABLE}{package}."
-    )
+    files = f"{known.folder}, Parquet or .npz" if known.torchvision else "as they are distributed"
+    return f"Put its files ({files}) into the folder {name} under ${VARIABLE}{package}."
 
 
 @contextlib.contextmanager

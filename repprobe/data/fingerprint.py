@@ -21,6 +21,7 @@ def fingerprint(source: Source, image_size: int | None, split_seed: int | None) 
     the source's root, so a folder may move as a whole.
     """
     digest = hashlib.sha256(f"image_size={image_size} split_seed={split_seed}\n".encode())
+    digest.update(source.recipe.encode())
     try:
         sizes = [f.stat().st_size for f in source.files]
         whole = sum(sizes) <= HASHED_WHOLE

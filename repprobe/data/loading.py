@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from repprobe.data import cifar_easy
 from repprobe.data.dataset import Data, SubsetPart
 from repprobe.data.digits import read_digits
 from repprobe.data.download import advice, fetch
@@ -20,6 +21,7 @@ from repprobe.data.layouts import read_path
 from repprobe.data.names import EMBEDDED, KNOWN, VARIABLE, known_names, places
 from repprobe.data.source import Source
 from repprobe.data.splits import split_off_test
+from repprobe.data.webvision import read_webvision_mini
 from repprobe.errors import DataError, UnknownNameError, UsageError
 
 
@@ -36,8 +38,9 @@ def load_data(
     ----------
     name_or_path : a name (`known_names()` lists them), looked for in `$REPPROBE_DATA` first; or a
         path: a folder with one sub-folder per class, Parquet files in the Hugging Face image
-        layout, an `.npz`, IDX files, CIFAR's python batches. Text with a separator or a suffix
-        is a path; `./digits` is the folder of that name.
+        layout, an `.npz`, IDX files, CIFAR's python batches, Clothing1M or WebVision (or one of
+        their lists of training images). Text with a separator or a suffix is a path; `./digits`
+        is the folder of that name.
     seed : of the split of data that have no test part.
     image_size : pixels; the shorter side of every image is resized to it, the centre cropped.
     download : whether a named data set that is nowhere on this machine may be fetched.
@@ -83,26 +86,35 @@ def _names_of(name: str) -> tuple[str, ...]:
 
 
 def _read_named(name: str, image_size: int | None, may_download: bool) -> Source:
+    source = _find_named(name, image_size, may_download)
+    if _lies_here(name):
+        note = f"'{name}' was taken as the data set's name; for the folder here write ./{name}."
+        source = replace(source, notes=(*source.notes, note))
+    return source
+
+
+def _find_named(name: str, image_size: int | None, may_download: bool) -> Source:
     found = next((place for place in places(name) if place.is_dir()), None)
-    if found is None and name == EMBEDDED:
-        source = read_digits(image_size)
-    elif found is None and is_graph_name(name):
-        source = read_task(name)
-    elif found is None and name not in KNOWN:
+    if found is not None:
+        read = read_webvision_mini if name == "webvision-mini" else read_path
+        return read(found, image_size)
+    if name == EMBEDDED:
+        return read_digits(image_size)
+    if is_graph_name(name):
+        return read_task(name)
+    if name == cifar_easy.NAME:
+        cifar = _find_named(cifar_easy.BASE, None, may_download)
+        return cifar_easy.read_cifar_easy(cifar, image_size)
+    if name not in KNOWN:
         raise UnknownNameError.near(
             "data set",
             name,
             known_names(),
             f"Give a path, one of {', '.join(KNOWN)}, or a folder in ${VARIABLE}.",
         )
-    elif found is None and not may_download:
+    if not may_download or not KNOWN[name].torchvision:
         raise DataError(f"{name} is not on this machine. {advice(name)}")
-    else:
-        source = read_path(found or fetch(name), image_size)
-    if _lies_here(name):
-        note = f"'{name}' was taken as the data set's name; for the folder here write ./{name}."
-        source = replace(source, notes=(*source.notes, note))
-    return source
+    return read_path(fetch(name), image_size)
 
 
 def _complete(name: str, source: Source, seed: int, image_size: int | None) -> Data:

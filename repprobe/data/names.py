@@ -38,14 +38,14 @@ class Known:
 
     Attributes
     ----------
-    classes : its class names, where the files hold none.
+    classes : its class names, where neither the files nor their reader have any.
     torchvision : the class in `torchvision.datasets` that downloads it; "" for none.
-    folder : the folder torchvision unpacks it to.
+    folder : the folder that it is unpacked to, by torchvision if that downloads it.
     system : where a distribution's package puts it.
     package : that package.
     """
 
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     torchvision: str = ""
     folder: str = ""
     system: Path | None = None
@@ -64,6 +64,10 @@ KNOWN = {
     ),
     "cifar10": Known(tuple(_CIFAR10.split()), "CIFAR10", "cifar-10-batches-py"),
     "cifar100": Known(tuple(_CIFAR100.split()), "CIFAR100", "cifar-100-python"),
+    "cifar-easy": Known(),
+    "clothing1m": Known(folder="clothing1M"),
+    "webvision": Known(folder="WebVision"),
+    "webvision-mini": Known(folder="webvision"),
 }
 
 

@@ -26,6 +26,7 @@ class Source:
     classes : class names in the order of the labels; empty where the source has none.
     notes : sentences the user should be told.
     instance_labels : another label of each training example, for instance-dependent noise.
+    recipe : what was made of the files, in words that change when it does; "" for nothing.
     """
 
     train: Part
@@ -37,3 +38,4 @@ class Source:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     instance_labels: NDArray[np.int64] | NDArray[np.float64] | None = None
+    recipe: str = ""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from repprobe.data.graphs.names import NAMES
 from repprobe.data.names import KNOWN, cache_folder, known_names, places
 
 
@@ -13,7 +14,7 @@ def test_every_known_set_has_its_classes():
         "fashion-mnist": 10,
         "cifar10": 10,
         "cifar100": 100,
-    }
+    } | dict.fromkeys(("cifar-easy", "clothing1m", "webvision", "webvision-mini"), 0)
 
 
 def test_the_names_of_cifar100_are_in_order():
@@ -41,4 +42,4 @@ def test_folders_of_the_users_own_are_names(monkeypatch, tmp_path):
     (tmp_path / "birds").mkdir()
     (tmp_path / "cifar10").mkdir()
     monkeypatch.setenv("REPPROBE_DATA", str(tmp_path))
-    assert known_names() == (*KNOWN, "birds")
+    assert known_names() == (*KNOWN, *NAMES, "birds")

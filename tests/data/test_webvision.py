@@ -86,6 +86,18 @@ def test_mini_is_the_first_fifty_classes(tmp_path):
     assert source.train.labels.tolist() == [0, 0, 1, 1, 2, 2, 49, 49]
 
 
+def test_mini_has_a_name(webvision, monkeypatch):
+    (webvision / "info" / "train_filelist_google.txt").unlink()
+    monkeypatch.setenv("REPPROBE_DATA", str(webvision.parent))
+    assert len(load_data("webvision-mini", image_size=8).train) == 8
+
+
+@pytest.mark.parametrize("name", ["webvision-mini", "webvision", "clothing1m"])
+def test_what_cannot_be_downloaded_says_where_its_files_go(name):
+    with pytest.raises(DataError, match=rf"^{name} is not on this machine\. Put its files \(as"):
+        load_data(name)
+
+
 def test_a_missing_image_is_named_with_its_line(webvision, one_line):
     (webvision / "val_images_256" / "val00000001.jpg").unlink()
     with pytest.raises(DataError) as caught:

@@ -82,7 +82,7 @@ class Gaussian(Additive):
 
 
 class Gamma(Additive):
-    """ε ~ Γ(K, THETA) − K · THETA, shape and scale, of mean 0; Li et al. (2020) use `gamma:2,15`."""
+    """ε ~ Γ(K, THETA) − K · THETA (shape, scale), of mean 0; `gamma:2,15` in Li et al. (2020)."""
 
     name = "gamma"
     forms = ("gamma:K,THETA:R",)

@@ -62,7 +62,8 @@ class Written:
         """Return as many finite numbers, written with commas between, as there are names."""
         parts = text.split(",")
         if len(parts) != len(names):
-            raise self.error(f"'{text}' must be {len(names)} numbers with a comma between")
+            what = "a single number" if len(names) == 1 else f"{len(names)} numbers, as in 1,2"
+            raise self.error(f"'{text}' must be {what}")
         return tuple(self._number(part, name) for part, name in zip(parts, names, strict=True))
 
     def _number(self, text: str, name: str) -> float:

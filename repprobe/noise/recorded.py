@@ -187,6 +187,9 @@ def _read_columns(file: Path, names: tuple[str, ...]) -> list[NDArray[np.int64]]
             raise DataError(f"'{file}' has no column '{lacking[0]}'.")
         try:
             table = parquet.read(columns=list(names))
-            return [table[name].to_numpy().astype(np.int64) for name in names]
-        except (pa.ArrowException, OSError, ValueError) as err:
+        except (pa.ArrowException, OSError) as err:
             raise DataError(unreadable(file, err)) from err
+    for name in names:
+        if not pa.types.is_integer(table[name].type) or table[name].null_count:
+            raise DataError(f"the column '{name}' of '{file}' must hold an integer in every row.")
+    return [table[name].to_numpy().astype(np.int64) for name in names]

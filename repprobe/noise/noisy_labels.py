@@ -53,8 +53,8 @@ class NoisyLabels:
         """Mutual information of clean and noisy labels, in nats.
 
         Of classes that of the realized joint table. Of targets an estimate from nearest
-        neighbours (Kraskov et al. 2004, by scikit-learn), seconds for ten thousand examples;
-        of several targets the sum of each one's; NaN for fewer than two examples.
+        neighbours (Kraskov et al. 2004, by scikit-learn); of several targets the sum of each
+        one's; NaN for fewer than two examples.
         """
         if self.classes:
             joint = self._joint() / len(self.clean)

@@ -15,14 +15,12 @@ from repprobe.feeding import Fed
 
 
 class Network(Protocol):
-    """A network under training.
+    """A network under training."""
 
-    Attributes
-    ----------
-    training : whether it is in training mode, as it is whenever a method is asked for losses.
-    """
-
-    training: bool
+    @property
+    def training(self) -> bool:
+        """Whether it is in training mode, as it is whenever a method is asked for losses."""
+        ...
 
     def __call__(self, inputs: Fed) -> Tensor:
         """Return logits (b, C), or predictions (b,) or (b, t) for regression."""

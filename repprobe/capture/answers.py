@@ -9,6 +9,7 @@ import numpy as np
 from repprobe.capture.members import logits
 from repprobe.capture.outcome import Array
 from repprobe.capture.store import Store
+from repprobe.feeding import Fed
 
 OUTPUT = "output"
 """The name under which the network's own answer is stored beside the layers."""
@@ -21,13 +22,18 @@ class Answers:
         self._store = store
         self._width: int | None = None
 
-    def add(self, output: Any, count: int) -> None:
-        """Take what the network put out for the next `count` examples."""
+    def add(self, output: Any, batch: Fed) -> None:
+        """Take what the network put out for the next examples.
+
+        Where nodes are the examples, they are picked from the answers for all nodes.
+        """
         found = logits(output)
-        if found is None or len(found) != count:
+        if found is not None and batch.nodes is not None and len(found) == len(batch.x):
+            found = found[batch.nodes]
+        if found is None or len(found) != batch.count:
             self._give_up()
             return
-        found = found.reshape(count, -1)
+        found = found.reshape(batch.count, -1)
         if self._width is None:
             self._width = found.shape[1]
             self._store.begin({OUTPUT: self._width}, exact=True)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from repprobe.capture.levels import passes_messages
 from repprobe.capture.unwrap import eager
 
 
@@ -22,6 +23,7 @@ def undisturbed(module: nn.Module, seed: int = 0) -> Iterator[None]:
     its own training flag, hooks, parameters, buffers and other attributes again, buffers have
     their values, and the random states of Python, NumPy and torch (all devices in use) are as
     before. The flags are set one by one since `nn.Module.eval` may be overridden to do more.
+    What message passing keeps of the graph it saw first is out of use inside, since others follow.
     """
     modules = list(module.modules())
     attributes = [[(key, value, _copy(value)) for key, value in vars(m).items()] for m in modules]
@@ -33,6 +35,7 @@ def undisturbed(module: nn.Module, seed: int = 0) -> Iterator[None]:
         try:
             for m in modules:
                 m.training = False
+                _forget_graph(m)
             # The fused path of nn.TransformerEncoder calls no submodules, so hooks see nothing.
             torch.backends.mha.set_fastpath_enabled(False)
             cudnn.benchmark, cudnn.deterministic = False, True
@@ -47,6 +50,16 @@ def undisturbed(module: nn.Module, seed: int = 0) -> Iterator[None]:
                 for buffer, value in buffers:
                     if not _equal(buffer, value):
                         buffer.copy_(value)
+
+
+def _forget_graph(module: nn.Module) -> None:
+    """Make torch-geometric's convolutions with `cached=True` look at the graph they are given."""
+    if passes_messages(module):
+        for key in vars(module):
+            if key.startswith("_cached_"):
+                vars(module)[key] = None
+        if getattr(module, "cached", False) is True:
+            module.cached = False  # type: ignore[assignment]
 
 
 def _copy(value: Any) -> Any:

@@ -6,22 +6,24 @@ import contextlib
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from repprobe.capture import examples
+from repprobe.capture.levels import ONE_EACH, Rows
 from repprobe.capture.place import device_of
+from repprobe.data.graphs.graphs import Graphs
 from repprobe.errors import DataError
+from repprobe.feeding import Fed
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from repprobe.checkpoints.model import Model
-    from repprobe.data.dataset import Data, Part
-
-Raw = NDArray[np.uint8] | NDArray[np.float32]
+    from repprobe.data.dataset import Data, Part, Raw
 
 
 @dataclass(frozen=True)
@@ -66,25 +68,43 @@ class Inputs:
         return len(self.train_rows) + len(self.test_rows)
 
     def few(self, count: int) -> Raw:
-        """Return `count` raw inputs, the first over again if there are fewer."""
-        rows, part = (
-            (self.train_rows, self.data.train)
-            if len(self.train_rows)
-            else (self.test_rows, self.data.test)
-        )
-        return part.inputs(rows[:count])[np.arange(count) % min(count, len(rows))]
+        """Return `count` raw inputs for the trace; see `examples.few`."""
+        part, rows = self._parts[0]
+        return examples.few(part, rows, count)
 
-    def prepared(self, raw: Raw, like: torch.nn.Module, integers: bool = False) -> Tensor:
+    @cached_property
+    def rows(self) -> Rows:
+        """Return how many rows an example has at each level, by estimate."""
+        of_graphs = isinstance(self._one, Graphs)
+        return examples.rows_per_example(self._parts) if of_graphs else ONE_EACH
+
+    @property
+    def whole(self) -> bool:
+        """Whether the examples are nodes of one graph, which goes through the network whole."""
+        return isinstance(self._one, Graphs) and self._one.nodes is not None
+
+    @cached_property
+    def _one(self) -> Raw:
+        part, rows = self._parts[0]
+        return part.inputs(rows[:1])
+
+    @property
+    def _parts(self) -> list[tuple[Part, NDArray[np.int64]]]:
+        """The parts that rows are taken of, with these rows."""
+        both = ((self.data.train, self.train_rows), (self.data.test, self.test_rows))
+        return [(part, rows) for part, rows in both if len(rows)]
+
+    def prepared(self, raw: Raw, like: torch.nn.Module, integers: bool = False) -> Fed:
         """Return what the network takes, with the type and on the device of its parameters."""
         import torch
 
-        x = self.model.preprocessing.apply(raw, self.data.unit)
+        batch = Fed.of(raw, self.model.preprocessing, self.data.unit)
         parameters = (p for p in like.parameters() if p.is_floating_point())
         first = next(parameters, None)
         device = device_of(like)
         if integers:
-            return x.to(device, torch.int64)
-        return x.to(device, first.dtype if first is not None else torch.float32)
+            return batch.with_x(batch.x.long()).to(device)
+        return batch.to(device, first.dtype if first is not None else torch.float32)
 
     def batches(self, size: int, start: int = 0) -> Generator[Raw, None, None]:
         """Yield the raw inputs from `start` on, the next batch being read while the last is used.

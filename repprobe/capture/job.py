@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from repprobe.capture import cache
 from repprobe.capture.choose import choose
@@ -23,6 +23,7 @@ from repprobe.capture.precision import Precision
 from repprobe.capture.sweep import Sweep
 from repprobe.capture.trace import EXAMPLES, trace
 from repprobe.errors import CaptureError, UsageError
+from repprobe.feeding import Fed
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.model import Model
@@ -94,11 +95,11 @@ class Job:
             choice = choose(run, self.patterns)
             yield Sweep(self, module, run, choice, memory_format)
 
-    def _traced(self, module: nn.Module, few: Tensor) -> tuple[Trace, torch.memory_format]:
+    def _traced(self, module: nn.Module, few: Fed) -> tuple[Trace, torch.memory_format]:
         memory_format = fastest_format(module, few)
         with self.precision.applied(module):
             try:
-                inputs = few.contiguous(memory_format=memory_format)
+                inputs = few.with_x(few.x.contiguous(memory_format=memory_format))
                 return trace(module, inputs, self.pooling.seed), memory_format
             except CaptureError:  # e.g. by `Tensor.view`, which not every order allows
                 return trace(module, few, self.pooling.seed), torch.contiguous_format

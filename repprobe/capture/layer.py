@@ -10,7 +10,13 @@ from typing import Any, Literal
 Layout = Literal["vector", "sequence", "map", "channels-last"]
 """How an activation (B, …) is laid out: (B,) or (B, D); (B, T, D); (B, C, …); (B, …, C)."""
 
-PoolMode = Literal["auto", "mean", "max", "grid", "flatten", "cls", "last", "none"]
+Level = Literal["example", "node", "edge"]
+"""What an activation has one row for. Where nodes are the examples, these have the level node."""
+
+RowMode = Literal["mean", "max", "sum"]
+"""How the rows of an example, its nodes or edges, become one."""
+
+PoolMode = Literal["auto", "mean", "max", "sum", "grid", "flatten", "cls", "last", "none"]
 
 Side = Literal["output", "input"]
 
@@ -28,13 +34,15 @@ class Layer:
     member : the way to the tensor inside the output, as `members` gives it: (1, "logits").
     side : whether the output or the input of the module is meant.
     kind : class name of the module.
-    shape : of one example.
+    shape : of one row, i.e. of one example, node or edge.
     dtype : e.g. "float32".
     layout : where the channels are.
-    batch_axis : the axis of the tensor that counts the examples.
+    batch_axis : the axis of the tensor that counts the rows.
     order : moment in the run; increases in the order of execution.
     digest : of the values for the traced examples: equal values, equal digest.
     reason : why the layer cannot be probed; empty if it can.
+    level : what its rows are.
+    own_pooling : how the network itself pools the rows of each graph; None if it shows nowhere.
     """
 
     name: str
@@ -50,10 +58,12 @@ class Layer:
     order: int
     digest: str
     reason: str = ""
+    level: Level = "example"
+    own_pooling: RowMode | None = None
 
     @property
     def values(self) -> int:
-        """Number of values per example."""
+        """Number of values per row."""
         return math.prod(self.shape)
 
 
@@ -67,6 +77,7 @@ class Call:
     weighted : whether the module itself computes with a weight of two or more axes, and is no
         normalization.
     container : whether it only strings its members together, as nn.Sequential does.
+    passes_messages : whether it passes messages along the edges of a graph.
     given : what it was given, as a layer; None if it was given no tensor.
     layers : the tensors it put out.
     """
@@ -77,6 +88,7 @@ class Call:
     start: int
     weighted: bool
     container: bool
+    passes_messages: bool = False
     parent: Call | None = None
     end: int = -1
     given: Layer | None = None

@@ -9,6 +9,7 @@ import numpy as np
 
 from repprobe.capture.choose import all_layers
 from repprobe.capture.inputs import Inputs
+from repprobe.capture.layer import Level
 from repprobe.capture.place import placed
 from repprobe.capture.stages import default_layers
 from repprobe.capture.trace import EXAMPLES, trace
@@ -25,9 +26,10 @@ class LayerInfo:
     Attributes
     ----------
     name, type : dotted name, and class name of the module.
-    shape : of one example.
+    shape : of one row, i.e. of one example, node or edge.
     default : whether the layer is recorded when no layers are named.
     reason : why it cannot be probed; empty if it can.
+    level : what its rows are: "example", "node" or "edge".
     """
 
     name: str
@@ -35,6 +37,7 @@ class LayerInfo:
     shape: tuple[int, ...]
     default: bool
     reason: str
+    level: Level = "example"
 
 
 def list_layers(model: Model, data: Data, *, device: str = "cpu", seed: int = 0) -> list[LayerInfo]:
@@ -48,8 +51,8 @@ def list_layers(model: Model, data: Data, *, device: str = "cpu", seed: int = 0)
         run = trace(module, inputs.prepared(inputs.few(EXAMPLES), module), seed)
     default = {layer.name for layer in default_layers(run) if not layer.reason}
     called = [
-        LayerInfo(layer.name, layer.kind, layer.shape, layer.name in default, layer.reason)
-        for layer in all_layers(run)
+        LayerInfo(la.name, la.kind, la.shape, la.name in default, la.reason, la.level)
+        for la in all_layers(run)
     ]
     uncalled = [
         LayerInfo(name, kind, (), False, "the network does not call it")

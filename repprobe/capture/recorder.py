@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from repprobe.capture.graph_pooling import Grouping
 from repprobe.capture.guard import undisturbed
-from repprobe.capture.layer import Layer
+from repprobe.capture.layer import Layer, Level
+from repprobe.capture.levels import row_counts
 from repprobe.capture.members import given, member
 from repprobe.capture.pooling import Pooler
 from repprobe.capture.precision import Precision, uncast
 from repprobe.capture.unwrap import named_modules, unwrap
+from repprobe.feeding import Fed
 
 
 class Recorder:
@@ -49,7 +52,8 @@ class Recorder:
         self._begun: Counter[str] = Counter()
         self._outputs = _by_module(la for la in layers if la.side == "output")
         self._inputs = _by_module(la for la in layers if la.side == "input")
-        self._examples = 0
+        self._rows: dict[Level, int] = {}
+        self._grouping: Grouping | None = None
 
     @contextlib.contextmanager
     def attached(self, seed: int = 0) -> Iterator[Recorder]:
@@ -68,12 +72,13 @@ class Recorder:
                 for handle in handles:
                     handle.remove()
 
-    def run(self, inputs: Tensor) -> Any:
-        """Run the network on a batch (b, …), fill `features`, and return what it put out."""
+    def run(self, batch: Fed) -> Any:
+        """Run the network on a batch, fill `features`, and return what it put out."""
         self.forget()
-        self._examples = len(inputs)
+        self._rows = row_counts(batch)
+        self._grouping = Grouping(batch)
         with self._precision.applied(self.module):
-            output = self.module(inputs)
+            output = batch.run(self.module)
         for layer in self._poolers:
             if layer.name not in self.features:
                 self.failed.setdefault(layer.name, "it is not called for every batch")
@@ -82,6 +87,7 @@ class Recorder:
     def forget(self) -> None:
         """Let go of the latest batch, also of one that was broken off."""
         self.features, self.unseen = {}, {}
+        self._grouping = None
         self._calls.clear()
         self._begun.clear()
 
@@ -113,20 +119,23 @@ class Recorder:
             return
         if layer.batch_axis:
             activation = activation.movedim(layer.batch_axis, 0)
-        if tuple(activation.shape) != (self._examples, *layer.shape):
+        rows = self._rows.get(layer.level, 0)
+        if tuple(activation.shape) != (rows, *layer.shape):
             self.failed.setdefault(
                 layer.name,
-                f"its shape changes between batches, from {layer.shape} per example to "
-                f"{tuple(activation.shape)} for {self._examples} examples",
+                f"its shape changes between batches, from {layer.shape} per {layer.level} to "
+                f"{tuple(activation.shape)} for {rows} {layer.level}s",
             )
             return
         pooler = self._poolers[layer]
         with uncast(activation.device):
-            pooled = own(pooler(activation), activation)
+            pooled = own(pooler(activation, self._grouping), activation)
         if pooler.partial:
             # what max or cls leave out counts as well
-            unseen = torch.isfinite(pooled).all(1) & ~torch.isfinite(activation).flatten(1).all(1)
-            self.unseen[layer.name] = int(unseen.sum())
+            marked = ~torch.isfinite(activation).flatten(1).all(1)
+            if self._grouping is not None and layer.level != "example":
+                marked = self._grouping.holding(marked, layer.level)
+            self.unseen[layer.name] = int((torch.isfinite(pooled).all(1) & marked).sum())
         self.features[layer.name] = pooled
 
 

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repprobe.capture.layer import Call, Layer, Side, member_name
+from repprobe.capture.layer import Call, Layer, Level, Side, member_name
 from repprobe.capture.layout import Channels, channels
+from repprobe.capture.levels import passes_messages, row_counts
 from repprobe.capture.members import Way, given, members
-from repprobe.capture.shortage import is_shortage, no_room
+from repprobe.capture.refusal import explained
 from repprobe.capture.unwrap import is_container, named_modules
-from repprobe.errors import CaptureError
+from repprobe.feeding import Fed
 
 SAMPLE = 4096
 """Values of a layer that are kept to compare two passes."""
@@ -27,20 +28,24 @@ Look = Literal["digest", "sample", "shape"]
 """What a run writes down of the values: digests and samples, samples, or nothing."""
 
 
-class TakesIntegersError(Exception):
-    """The network looks its inputs up in an embedding: they are whole numbers."""
-
-
 class Run:
     """One pass with hooks on every module; its layers have their whole tensor's shape.
 
     Parameters
     ----------
     look : what is written down of the values; digests of all take longer than the pass itself.
+
+    Attributes
+    ----------
+    rows : how many rows the inputs have at each level.
+    values : the tensors themselves, of a run with digests on graphs that are the examples.
     """
 
-    def __init__(self, root: nn.Module, inputs: Tensor, look: Look = "digest") -> None:
+    def __init__(self, root: nn.Module, inputs: Fed, look: Look = "digest") -> None:
         self._look = look
+        self.rows: dict[Level, int] = row_counts(inputs)
+        self.values: dict[tuple[Side, str], Tensor] = {}
+        self._keeps = look == "digest" and "example" in self.rows and "node" in self.rows
         self.modules = named_modules(root)
         self.samples: dict[tuple[Side, str], NDArray[np.float32]] = {}
         self.told: dict[tuple[Side, str], Channels | None] = {}
@@ -52,15 +57,16 @@ class Run:
         self._latest: Channels | None = None
         self._earliest: Channels | None = None
         self._clock = 0
-        self.source = self._layer("output", "input", inputs, None, ())
+        self.source = self._layer("output", "input", inputs.x, None, ())
         handles = []
         try:
             for m in self.modules.values():
                 handles.append(m.register_forward_pre_hook(self._enter, with_kwargs=True))
                 handles.append(m.register_forward_hook(self._leave))
-            root(inputs)
+            inputs.run(root)
         except Exception as error:
-            raise self._explained(error, inputs) from None
+            call = self._open[-1] if self._open else None
+            raise explained(error, inputs, call, self.modules) from None
         finally:
             for handle in handles:
                 handle.remove()
@@ -85,6 +91,7 @@ class Run:
             start=self._tick(),
             weighted=_is_weighted(module, recurse=False),
             container=is_container(module),
+            passes_messages=passes_messages(module),
             parent=self._open[-1] if self._open else None,
         )
         self._begun[name] += 1
@@ -130,6 +137,8 @@ class Run:
         sample, digest, reason = _seen(tensor, self._look)
         self.samples[side, name] = sample
         self.told[side, name] = self._latest
+        if self._keeps and not reason:
+            self.values[side, name] = tensor.detach().clone()
         return Layer(
             name=name,
             module=call.module if call else "",
@@ -149,41 +158,6 @@ class Run:
     def _tick(self) -> int:
         self._clock += 1
         return self._clock
-
-    def _explained(self, error: Exception, inputs: Tensor) -> Exception:
-        """Say in one line why the network stopped; the innermost open call is where."""
-        shape = tuple(inputs.shape[1:])
-        if is_shortage(error):
-            return no_room()
-        if not self._open:
-            return CaptureError(
-                f"the network cannot be run on inputs of shape {shape}: {first_line(error)}"
-            )
-        call = self._open[-1]
-        module = self.modules[call.module]
-        got = call.given.shape if call.given else ()
-        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and inputs.is_floating_point():
-            return (
-                TakesIntegersError()
-                if torch.equal(inputs, inputs.round())
-                else CaptureError(
-                    f"the network takes whole numbers (layer '{call.name}' looks them up), the "
-                    "inputs have fractions; use --preprocess none."
-                )
-            )
-        takes = getattr(module, "in_channels", None)
-        if takes is not None and got == tuple(inputs.shape) and len(got) > 1 and takes != got[1]:
-            return CaptureError(f"the network takes {takes} channels, the data have {got[1]}.")
-        takes = getattr(module, "in_features", None)
-        if takes is not None and got and takes != got[-1]:
-            return CaptureError(
-                f"the network is not for inputs of shape {shape}: its layer '{call.name}' takes "
-                f"{takes} features and gets {got[-1]}."
-            )
-        where = f" (in layer '{call.name}')" if call.module else ""
-        return CaptureError(
-            f"the network cannot be run on inputs of shape {shape}: {first_line(error)}{where}"
-        )
 
 
 def _is_weighted(module: nn.Module, recurse: bool) -> bool:
@@ -244,9 +218,3 @@ def _nothing(call: Call, output: Any) -> Layer:
         digest="",
         reason=f"{reason}, no tensor",
     )
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what an exception says, or its class if it says nothing."""
-    lines = str(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__

@@ -18,8 +18,13 @@ def is_shortage(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and _SAID.search(str(error)) is not None
 
 
-def no_room() -> CaptureError:
-    """Return the error for a network that not even one example goes through."""
+def no_room(whole: bool = False) -> CaptureError:
+    """Return the error for a network that not one example, or no graph as a whole, goes through."""
+    if whole:
+        return CaptureError(
+            "there is not enough memory for the graph, which goes through the network whole; free "
+            "some, lower --width, or choose another --device."
+        )
     return CaptureError(
         "there is not enough memory for a single example; free some, lower --image-size or "
         "--width, or choose another --device."

@@ -38,6 +38,10 @@ def default_layers(trace: Trace) -> list[Layer]:
     that put out the same values, else it is `<head>.input`; if it is as long as the group before
     it, an activation without a module stands between them, and it takes that group's place.
 
+    Of graphs, a module that passes messages is never opened: each round is one stage. What is
+    pooled from the nodes of a graph stands beside the last stage of the nodes. Where the head is
+    such a module, its output is the last layer.
+
     Layers that cannot be recorded are in the list, with the reason.
     """
     head = _head(trace)
@@ -45,7 +49,7 @@ def default_layers(trace: Trace) -> list[Layer]:
     for call in _opened(trace, trace.root):
         if head is not None and head in call.walk():
             _last_hidden(trace, stages, head)
-            stages.append(_Stage(_main(head), open=False))
+            stages.append(_Stage(_answering(trace, head), open=False))
         elif call.units:
             stages.append(_Stage(_main(call), open=len(call.units) == 1))
         elif stages and stages[-1].open and _moves_on(call):
@@ -68,11 +72,16 @@ def last_hidden(trace: Trace) -> Layer | None:
 
 def _head(trace: Trace) -> Call | None:
     units = sorted(trace.root.units, key=lambda unit: unit.end)
-    answers = {answer.digest for answer in trace.root.layers if answer.digest}
+    answers = _answers(trace)
     for unit in reversed(units):
         if any(layer.digest in answers for layer in unit.layers):
             return unit
     return units[-1] if units else None
+
+
+def _answers(trace: Trace) -> set[str]:
+    """Return the digests of what the network puts out."""
+    return {answer.digest for answer in trace.root.layers if answer.digest}
 
 
 def _opened(trace: Trace, call: Call) -> Iterator[Call]:
@@ -90,7 +99,7 @@ def _opens(trace: Trace, call: Call) -> bool:
     count = len(call.units)
     if call.container:
         return count != 1
-    if count < 2:
+    if count < 2 or call.passes_messages:
         return False
     blocks = Counter(
         holder
@@ -115,7 +124,19 @@ def _moves_on(call: Call) -> bool:
     made = _main(call)
     if made is None or call.given is None or "pool" in call.kind.lower():
         return False
-    return made.shape == call.given.shape and made.digest != call.given.digest
+    alike = (made.shape, made.level) == (call.given.shape, call.given.level)
+    return alike and made.digest != call.given.digest
+
+
+def _answering(trace: Trace, head: Call) -> Layer | None:
+    """Return what the head puts out; of message passing around it, what that puts out."""
+    call: Call | None = head
+    while call is not None and not call.passes_messages:
+        call = call.parent
+    made = _main(head)
+    if call is None or made is None or made.digest in _answers(trace):
+        return made
+    return _main(call)
 
 
 def _last_hidden(trace: Trace, stages: list[_Stage], head: Call) -> None:
@@ -126,7 +147,8 @@ def _last_hidden(trace: Trace, stages: list[_Stage], head: Call) -> None:
     if any(trace.same_information(layer, hidden) for layer in (*layers, trace.source)):
         return
     previous = stages[-1] if stages else None
-    if previous and previous.open and previous.layer and previous.layer.values == hidden.values:
+    before = previous.layer if previous and previous.open else None
+    if before and (before.values, before.level) == (hidden.values, hidden.level):
         stages.pop()
     stages.append(_Stage(_named(trace, hidden), open=False))
 

@@ -6,30 +6,36 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
+from repprobe.capture.examples import without_last
 from repprobe.capture.guard import undisturbed
 from repprobe.capture.layer import Layer, Trace
 from repprobe.capture.layout import layout
-from repprobe.capture.run import Run, TakesIntegersError
+from repprobe.capture.levels import level_of
+from repprobe.capture.own_pooling import own_pooling
+from repprobe.capture.refusal import TakesIntegersError
+from repprobe.capture.run import Run
 from repprobe.capture.unwrap import is_container, unwrap
+from repprobe.feeding import Fed
 
 EXAMPLES = 3
-"""Inputs that a trace needs; all but the last give the values."""
+"""Inputs that a trace needs at least; all but the last give the values."""
 
 TOLERANCE = 1e-4
 """Difference between two passes, relative to the largest value, that counts as one."""
 
 
-def trace(module: nn.Module, inputs: Tensor, seed: int = 0) -> Trace:
+def trace(module: nn.Module, inputs: Fed, seed: int = 0) -> Trace:
     """Run the network on a few examples and report its calls and layers.
 
-    Three short passes: one for the values, one with one example more to tell the batch axis
-    from the others, and the first once again to see whether it gives the same.
+    Three short passes: one for the values, one with one example more to tell the axis that
+    counts examples, nodes or edges from the others, and the first once again to see whether it
+    gives the same.
 
     Parameters
     ----------
-    inputs : tensor (3, …) on the network's device.
+    inputs : three examples, or the graphs of `examples.few`, on the network's device.
 
     Raises
     ------
@@ -38,16 +44,18 @@ def trace(module: nn.Module, inputs: Tensor, seed: int = 0) -> Trace:
     """
     root = unwrap(module)
     with undisturbed(root, seed):
-        integers = False
+        integers, fewer = False, without_last(inputs)
         try:
-            first = Run(root, inputs[:-1])
+            first = Run(root, fewer)
         except TakesIntegersError:
-            integers, inputs = True, inputs.long()
-            first = Run(root, inputs[:-1])
+            integers, inputs = True, inputs.with_x(inputs.x.long())
+            fewer = without_last(inputs)
+            first = Run(root, fewer)
         more = Run(root, inputs, look="shape")
-        again = Run(root, inputs[:-1], look="sample")
-    notes = tuple(_differences(first, again))
-    _settle(first, more)
+        again = Run(root, fewer, look="sample")
+        notes = tuple(_differences(first, again))
+        _settle(first, more)
+        _find_pooling(first, fewer)
     called = {call.module for call in first.root.walk()}
     containers = frozenset(name for name, m in first.modules.items() if is_container(m))
     return Trace(
@@ -67,8 +75,13 @@ def trace(module: nn.Module, inputs: Tensor, seed: int = 0) -> Trace:
 
 
 def _settle(first: Run, more: Run) -> None:
-    """Find the batch axis of every layer by comparing passes over n and n + 1 examples."""
+    """Find the axis of every layer that counts its rows by comparing passes over more and less.
+
+    With n and n + 1 examples, and numbers of nodes and edges that differ from these and from
+    each other, an axis tells by its sizes in both passes what it counts.
+    """
     others = more.layers
+    graphs = "node" in first.rows
 
     def settled(layer: Layer) -> Layer:
         other = others.get((layer.side, layer.name))
@@ -80,22 +93,59 @@ def _settle(first: Run, more: Run) -> None:
         axis = axes[0] if axes else 0
         shape = (*layer.shape[:axis], *layer.shape[axis + 1 :])
         reason = ""
+        level = level_of((layer.shape[axis], other.shape[axis]), first.rows, more.rows)
         if not axes:
             reason, shape = "no axis counts the examples", layer.shape
         elif len(axes) > 1:
             reason = "several axes change with the batch"
-        elif (layer.shape[axis], other.shape[axis]) != (EXAMPLES - 1, EXAMPLES):
+        elif level is None and graphs:
+            reason = "one axis counts neither examples, nodes nor edges"
+        elif level is None:
             reason = "one axis holds examples and positions together"
+        elif level == "edge" and "example" not in first.rows:
+            reason = "it is about edges, and the examples are nodes"
         kind = layout(shape, first.told[layer.side, layer.name])
-        return replace(layer, shape=shape, batch_axis=axis, layout=kind, reason=reason)
+        return replace(
+            layer,
+            shape=shape,
+            batch_axis=axis,
+            # of a node, axes are its channels, not positions
+            layout="vector" if level in ("node", "edge") else kind,
+            reason=reason,
+            level=level or "example",
+        )
 
     for call in first.root.walk():
         call.layers = [settled(layer) for layer in call.layers]
         call.given = settled(call.given) if call.given else None
     shape = first.source.shape[1:]
     first.source = replace(
-        first.source, shape=shape, layout=layout(shape, first.told["output", "input"]), reason=""
+        first.source,
+        shape=shape,
+        layout="vector" if graphs else layout(shape, first.told["output", "input"]),
+        reason="",
+        level="node" if graphs else "example",
     )
+
+
+def _find_pooling(run: Run, batch: Fed) -> None:
+    """Note at layers of nodes and edges how the network pools them."""
+    if not run.values:
+        return
+    layers = [run.source, *run.layers.values()]
+    found = own_pooling(layers, run.values, batch)
+    latest = next(reversed(found.values()), None)
+
+    def told(layer: Layer) -> Layer:
+        if layer.level == "example":
+            return layer
+        return replace(layer, own_pooling=found.get(layer.digest, latest))
+
+    for call in run.root.walk():
+        call.layers = [told(layer) for layer in call.layers]
+        call.given = told(call.given) if call.given else None
+    run.source = told(run.source)
+    run.values.clear()
 
 
 def _differences(first: Run, again: Run) -> Iterator[str]:

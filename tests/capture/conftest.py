@@ -12,6 +12,7 @@ from torch import nn
 from repprobe.checkpoints.model import Model
 from repprobe.checkpoints.preprocessing import Preprocessing
 from repprobe.data.dataset import ArrayPart, Data
+from repprobe.feeding import Fed
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 
@@ -32,6 +33,11 @@ def make_data(*shape: int, n: int = 20, low: int = 0, words: int | None = None) 
         return ArrayPart(x, rng.integers(0, 3, count))
 
     return Data("random", part(n), part(n // 2), "classification", ("a", "b", "c"), 1.0, f"{shape}")
+
+
+def fed(x: torch.Tensor) -> Fed:
+    """Return a batch of examples that are no graphs."""
+    return Fed(x, len(x))
 
 
 def everything(data: Data) -> np.ndarray:

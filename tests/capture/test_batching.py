@@ -17,7 +17,7 @@ from repprobe.capture.trace import EXAMPLES, trace
 from repprobe.data.dataset import ArrayPart, Data
 from repprobe.errors import CaptureError
 
-from .conftest import make_data, make_model
+from .conftest import fed, make_data, make_model
 from .networks import BasicBlock, Lambda, SmallCNN
 from .test_streaming import Collector
 
@@ -155,7 +155,7 @@ def test_memory_that_is_really_short():
 
 
 def traced(net, *shape):
-    return trace(net, torch.randn(EXAMPLES, *shape))
+    return trace(net, fed(torch.randn(EXAMPLES, *shape)))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def traced(net, *shape):
 )
 def test_what_lives_together_is_counted(net, shape, values):
     x = torch.randn(EXAMPLES, *shape, dtype=next(net.parameters()).dtype)
-    assert example_bytes(trace(net, x)) == 2 * 4 * values
+    assert example_bytes(trace(net, fed(x))) == 2 * 4 * values
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,18 @@ from repprobe.capture.choose import choose
 from repprobe.capture.trace import trace
 from repprobe.errors import CaptureError, UnknownNameError
 
+from .conftest import fed
 from .networks import CifarResNet, Lambda, Outputs, Recurrent, Twice
 
 
 @pytest.fixture(scope="module")
 def resnet():
-    return trace(CifarResNet().eval(), torch.randn(3, 3, 32, 32))
+    return trace(CifarResNet().eval(), fed(torch.randn(3, 3, 32, 32)))
 
 
 @pytest.fixture(scope="module")
 def outputs():
-    return trace(Outputs(), torch.randn(3, 6))
+    return trace(Outputs(), fed(torch.randn(3, 6)))
 
 
 def names(run, *patterns):
@@ -57,12 +58,12 @@ def test_brackets_in_names_are_literal(outputs):
 
 
 def test_the_module_stands_for_all_its_outputs():
-    run = trace(Recurrent(), torch.randn(3, 4, 5))
+    run = trace(Recurrent(), fed(torch.randn(3, 4, 5)))
     assert names(run, "lstm") == ["lstm[0]", "lstm[1][0]", "lstm[1][1]"]
 
 
 def test_repeated_calls():
-    run = trace(Twice(), torch.randn(3, 6))
+    run = trace(Twice(), fed(torch.randn(3, 6)))
     assert names(run, "layer_1") == ["layer_1"]
     assert names(run, "layer*") == ["layer", "layer_1"]
 
@@ -83,7 +84,7 @@ def test_nothing_left_is_an_error(outputs):
 
 
 def test_a_network_without_a_layer_to_probe_is_an_error():
-    run = trace(nn.Sequential(Lambda(lambda x: x.long())), torch.randn(3, 6))
+    run = trace(nn.Sequential(Lambda(lambda x: x.long())), fed(torch.randn(3, 6)))
     with pytest.raises(CaptureError, match=r"none of the layers can be probed \(0: int64"):
         choose(run)
 

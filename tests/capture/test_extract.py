@@ -13,7 +13,7 @@ from repprobe.capture.trace import trace
 from repprobe.data.dataset import ArrayPart, Data
 from repprobe.errors import CaptureError, DataError, UnknownNameError, UsageError
 
-from .conftest import everything, make_data, make_model
+from .conftest import everything, fed, make_data, make_model
 from .networks import (
     CifarResNet,
     InPlace,
@@ -350,7 +350,7 @@ def test_the_list_names_types_and_shapes():
 
 def test_hooks_are_there_only_while_recording():
     net = nn.Sequential(nn.Linear(2, 2))
-    (layer,) = trace(net, torch.randn(3, 2)).layers
+    (layer,) = trace(net, fed(torch.randn(3, 2))).layers
     recorder = Recorder(net, {layer: Pooling().plan(layer.shape, layer.layout)})
     with recorder.attached():
         assert len(net[0]._forward_hooks) == 1

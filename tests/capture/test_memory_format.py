@@ -8,7 +8,7 @@ from torch import nn
 from repprobe.capture import capture
 from repprobe.capture.memory_format import fastest_format
 
-from .conftest import everything, make_data, make_model
+from .conftest import everything, fed, make_data, make_model
 from .networks import CifarResNet, SmallCNN, Waves
 
 
@@ -63,4 +63,4 @@ def test_the_parameters_are_left_in_their_order():
     ],
 )
 def test_images_for_convolutions_have_their_channels_together(net, shape, expected):
-    assert fastest_format(net, torch.zeros(shape)) == expected
+    assert fastest_format(net, fed(torch.zeros(shape))) == expected

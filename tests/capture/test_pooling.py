@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repprobe.capture.grid import averaging, grid_size
 from repprobe.capture.layout import Channels, layout
-from repprobe.capture.pooling import Pooling, averaging, grid_size
+from repprobe.capture.pooling import Pooling
 from repprobe.capture.projection import SparseProjection
 from repprobe.errors import UnknownNameError, UsageError
 

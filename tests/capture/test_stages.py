@@ -8,6 +8,7 @@ from torch import nn
 from repprobe.capture.stages import default_layers
 from repprobe.capture.trace import trace
 
+from .conftest import fed
 from .networks import CifarResNet, Recurrent, SmallCNN, Tokens, Twice, Waves
 
 
@@ -15,7 +16,7 @@ def stages(net, *shape):
     inputs = torch.rand(3, *shape)
     if isinstance(net, Tokens):
         inputs = torch.randint(0, 11, (3, *shape)).float()
-    run = trace(net.eval(), inputs)
+    run = trace(net.eval(), fed(inputs))
     layers = default_layers(run)
     check(run, layers)
     return [layer.name for layer in layers]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from repprobe.errors import DataError, OutputError
 from repprobe.report import TrainingCurves, save_curves, style
-from repprobe.report.curves import spread
+from repprobe.report.panel import spread
 
 TEST = [0.4, 0.7, 0.65, 0.5]
 
@@ -64,7 +64,7 @@ def test_the_lines_are_named_at_their_ends_and_the_best_epoch_is_called_that():
 
 def test_a_ring_marks_the_best_test_epoch():
     curves = TrainingCurves.from_history(history())
-    assert curves.best == 1
+    assert curves.panels[0].best == 1
     (ring,) = [line for line in curves.draw().lines if len(line.get_xdata()) == 1]
     assert (ring.get_xdata()[0], ring.get_ydata()[0]) == pytest.approx((2, 70))
 
@@ -77,14 +77,14 @@ def test_the_last_epoch_is_not_named_twice_where_it_is_the_best():
 def test_training_on_clean_labels_has_one_line_for_the_training_part():
     clean = [0.45, 0.72, 0.8, 0.9]
     same = history(noisy_train=clean, clean_train=clean, memorized=[None] * 4)
-    assert list(TrainingCurves.from_history(same).figures) == ["clean_train", "test"]
+    assert list(TrainingCurves.from_history(same).panels[0].figures) == ["clean_train", "test"]
     near = history(noisy_train=[0.4, *clean[1:]], clean_train=clean, memorized=[None] * 4)
-    assert "noisy_train" in TrainingCurves.from_history(near).figures
+    assert "noisy_train" in TrainingCurves.from_history(near).panels[0].figures
 
 
 def test_epochs_that_were_not_measured_are_bridged():
     curves = TrainingCurves.from_history(history(test=[0.4, None, 0.6, None]))
-    assert curves.best == 2
+    assert curves.panels[0].best == 2
     axes = curves.draw()
     assert lines(axes)[style.color(0)].get_xdata().tolist() == [1, 3]
     assert told(axes)[-1] == "60.0 % test"
@@ -96,21 +96,37 @@ def test_a_single_epoch_is_drawn_as_dots():
     assert {line.get_marker() for line in axes.lines} == {"o"}
 
 
-def test_regression_is_told_by_its_error_and_the_least_is_the_best():
-    errors = {
+def errors(**columns):
+    """Return records of a regression."""
+    figures = {
         "noisy_train": [90.0, 80, 70, 60],
         "clean_train": [80.0, 20, 5, 2],
+        "noisy_train_mse": [9.0, 8, 7, 6],
+        "clean_train_mse": [8.0, 2, 0.5, 0.2],
+        "test_mse": [9.0, 3, 1, 2],
         "memorized": [None] * 4,
     }
-    curves = TrainingCurves.from_history(history(test=[90.0, 30, 2.5, 6], **errors), "regression")
-    assert curves.best == 2
+    return history(test=[90.0, 30, 2.5, 6], **{**figures, **columns})
+
+
+def test_regression_is_told_by_its_errors_and_the_least_is_the_best():
+    curves = TrainingCurves.from_history(errors(), "regression")
+    assert [panel.best for panel in curves.panels] == [2, 2, None]
     axes = curves.draw()
-    assert axes.get_ylabel() == "MAPE (%)"
+    assert [panel.get_ylabel() for panel in axes.figure.axes] == ["MAPE (%)", "MSE", "Loss"]
     assert axes.get_yscale() == "log"
     assert told(axes)[-1] == "6.0 % test, best 2.5 % at epoch 3"
+    assert told(axes.figure.axes[1])[-1] == "2 test, best 1 at epoch 3"
     labels = [t.get_text() for t in axes.get_yticklabels()]
     assert "10" in labels
     assert not any("$" in label for label in labels)
+
+
+def test_targets_of_0_have_no_percentage_error():
+    none = dict.fromkeys(("noisy_train", "clean_train"), [None] * 4)
+    records = [{**record, "test": None} for record in errors(**none)]
+    axes = TrainingCurves.from_history(records, "regression").draw()
+    assert [panel.get_ylabel() for panel in axes.figure.axes] == ["MSE", "Loss"]
 
 
 def test_a_history_without_epochs_is_an_error():

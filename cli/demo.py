@@ -53,47 +53,21 @@ def demo(
 
 def _train(path: Path, ratio: float, seed: int, progress: Any) -> Path:
     """Train a small CNN on digits whose labels are uniform noise in a share of `ratio`."""
-    import numpy as np
-    import torch
+    from repprobe.training import train
 
-    from repprobe.checkpoints import Preprocessing, save_checkpoint
-    from repprobe.data import load_data
-    from repprobe.errors import OutputError
-    from repprobe.noise import uniform
-    from repprobe.training import train_cross_entropy
-    from repprobe.zoo import build
+    def train_progress(stage: str, done: int, total: int) -> None:
+        if progress and stage == "train":
+            progress(f"train {path.stem}", done, total)
 
-    data = load_data("digits", seed=seed)
-    inputs = Preprocessing.parse("unit").apply(
-        data.train.inputs(np.arange(len(data.train))), data.unit
-    )
-    clean = data.train.labels.astype(np.int64)
-    noisy = uniform(clean, ratio, len(data.classes), seed)
-    arguments = {"num_classes": len(data.classes), "in_channels": 1}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = build("small-cnn", **arguments)
-        train_cross_entropy(
-            module,
-            inputs,
-            noisy,
-            epochs=EPOCHS,
-            seed=seed,
-            progress=progress and (lambda done, total: progress(f"train {path.stem}", done, total)),
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"'{path.parent}' cannot be written: {error.strerror}.") from None
-    save_checkpoint(
-        path,
-        module,
-        architecture="zoo:small-cnn",
-        arguments=arguments,
-        preprocess="unit",
+    train(
+        "zoo:small-cnn",
+        "digits",
+        out=path,
         noise=f"uniform:{ratio}",
-        noisy_labels=torch.from_numpy(noisy),
+        epochs=EPOCHS,
         seed=seed,
+        restart=True,
+        progress=train_progress,
     )
     return path
 

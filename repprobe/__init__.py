@@ -18,6 +18,7 @@ _PUBLIC = {
     "save_checkpoint": "repprobe.checkpoints",
     "Model": "repprobe.checkpoints",
     "Preprocessing": "repprobe.checkpoints",
+    "train": "repprobe.training",
     "load_data": "repprobe.data",
     "Data": "repprobe.data",
     "list_layers": "repprobe.capture",
@@ -40,6 +41,7 @@ __all__ = [
     "load_model",
     "read_run",
     "save_checkpoint",
+    "train",
 ]
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from repprobe.pipeline import layers
     from repprobe.probes.scores import Scores
     from repprobe.runs import Run, read_run
+    from repprobe.training import train
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from repprobe.capture import Pass
     from repprobe.checkpoints import Model
 
-_PACKAGES = ("repprobe", "torch", "torchvision", "scikit-learn", "numpy", "timm", "torch-geometric")
+_PACKAGES = (
+    *("repprobe", "torch", "torchvision", "scikit-learn", "numpy", "timm", "torch-geometric"),
+    "lightning-fabric",
+)
 
 
 def describe_settings(settings: Settings, **resolved: Any) -> dict[str, Any]:
@@ -71,7 +74,7 @@ def describe_machine(device: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "threads": torch.get_num_threads(),
-        "versions": _versions(),
+        "versions": describe_versions(),
     }
 
 
@@ -81,7 +84,8 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _versions() -> Mapping[str, str]:
+def describe_versions() -> dict[str, str]:
+    """Return the versions of the packages that shape results."""
     found = {}
     for package in _PACKAGES:
         try:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -33,30 +32,8 @@ def one_line():
 @pytest.fixture(scope="session")
 def digits_checkpoint(tmp_path_factory):
     """A small CNN trained for a few epochs on digits with 40 % uniform noise."""
-    import torch
+    from repprobe.training import train
 
-    from repprobe.checkpoints import Preprocessing, save_checkpoint
-    from repprobe.data import load_data
-    from repprobe.noise import uniform
-    from repprobe.training import train_cross_entropy
-    from repprobe.zoo import build
-
-    data = load_data("digits")
-    raw = data.train.inputs(np.arange(len(data.train)))
-    torch.manual_seed(0)
-    module = build("small-cnn", width=4)
-    train_cross_entropy(
-        module,
-        Preprocessing.parse("unit").apply(raw, data.unit),
-        uniform(data.train.labels, 0.4, 10),
-        epochs=4,
-    )
     path = tmp_path_factory.mktemp("checkpoints") / "digits.pt"
-    save_checkpoint(
-        path,
-        module,
-        architecture="zoo:small-cnn",
-        arguments={"width": 4},
-        preprocess="unit",
-    )
-    return path
+    settings = {"arch_args": {"width": 4}, "preprocess": "unit", "epochs": 4}
+    return train("small-cnn", "digits", out=path, noise="uniform:0.4", **settings).path

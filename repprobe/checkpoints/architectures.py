@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -49,18 +50,52 @@ def build(
     """
     source, _, name = architecture.rpartition(":")
     if source.endswith(".py"):
-        return _from_file(Path(source), name, given), dict(given)
-    if source not in LIBRARIES or not name:
-        raise UsageError(f"--arch '{architecture}' is not {FORMS}{_guess(architecture)}.")
+        from torch import random
+
+        with random.fork_rng([]):
+            return _from_file(Path(source), name, given), dict(given)
+    make, inferred = _maker(architecture)(name, given, shapes)
     from repprobe.checkpoints.blueprint import build_uninitialized
 
-    make: Callable[..., nn.Module]
-    make, inferred = {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm}[source](
-        name, given, shapes
-    )
     arguments = {**inferred, **given}
     with _one_line(architecture):
         return build_uninitialized(lambda: make(**arguments)), arguments
+
+
+def build_fresh(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """Build a network with fresh weights, drawn from torch's random state.
+
+    `architecture` is one of the `FORMS`, `arguments` are all that its builder takes; errors are
+    those of `build`.
+    """
+    source, _, name = architecture.rpartition(":")
+    if source.endswith(".py"):
+        return _from_file(Path(source), name, arguments)
+    make, inferred = _maker(architecture)(name, arguments, {})
+    with _one_line(architecture):
+        return make(**{**inferred, **arguments})
+
+
+def argument_names(architecture: str) -> set[str]:
+    """Return the names of the arguments that the data can tell and the builder takes.
+
+    Of a user's function all its parameters. Errors are those of `build`.
+    """
+    source, _, name = architecture.rpartition(":")
+    if source.endswith(".py"):
+        return set(inspect.signature(_function(Path(source), name)).parameters)
+    _maker(architecture)
+    if source == "zoo":
+        return set(registry.parameters(name))
+    return {"torchvision": {"num_classes"}, "timm": {"num_classes", "in_chans"}}[source]
+
+
+def _maker(architecture: str) -> Callable[..., tuple[Callable[..., nn.Module], dict[str, Any]]]:
+    """Return what finds a library's builder, and the arguments that the shapes tell."""
+    source, _, name = architecture.rpartition(":")
+    if source not in LIBRARIES or not name:
+        raise UsageError(f"--arch '{architecture}' is not {FORMS}{_guess(architecture)}.")
+    return {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm}[source]
 
 
 def _guess(text: str) -> str:
@@ -155,27 +190,36 @@ def _timm_arguments(
     return inferred
 
 
-def _from_file(path: Path, function: str, given: Mapping[str, Any]) -> nn.Module:
-    from torch import nn, random
+def _from_file(path: Path, name: str, given: Mapping[str, Any]) -> nn.Module:
+    from torch import nn
+
+    function = _function(path, name)
+    # what a user's file prints must not mix with the results on stdout
+    quiet = contextlib.redirect_stdout(sys.stderr)
+    with _importable(path.parent), quiet, _one_line(f"{path}:{name}"):
+        network = function(**given)
+    if not isinstance(network, nn.Module):
+        raise CheckpointError(
+            f"{path}:{name} gave a {type(network).__name__}, not a torch.nn.Module."
+        )
+    return network
+
+
+def _function(path: Path, name: str) -> Callable[..., Any]:
+    """Import a user's file and return a function of it."""
+    from torch import random
 
     if not path.is_file():
         raise UsageError(f"--arch names the file '{path}', which does not exist.")
-    # what a user's file prints must not mix with the results on stdout
     with _importable(path.parent), contextlib.redirect_stdout(sys.stderr), random.fork_rng([]):
         module = _import(path)
-        build = getattr(module, function, None)
-        if not callable(build):
-            own = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-            raise UnknownNameError.near(
-                f"function of {path}", function, own, f"It has {', '.join(own) or 'none'}."
-            )
-        with _one_line(f"{path}:{function}"):
-            network = build(**given)
-    if not isinstance(network, nn.Module):
-        raise CheckpointError(
-            f"{path}:{function} gave a {type(network).__name__}, not a torch.nn.Module."
+    found: Callable[..., Any] | None = getattr(module, name, None)
+    if not callable(found):
+        own = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        raise UnknownNameError.near(
+            f"function of {path}", name, own, f"It has {', '.join(own) or 'none'}."
         )
-    return network
+    return found
 
 
 def _import(path: Path) -> ModuleType:

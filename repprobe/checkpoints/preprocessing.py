@@ -71,10 +71,15 @@ class Preprocessing:
         import torch
 
         # A copy, so that a network that works in place never reaches the data.
-        x = torch.from_numpy(np.array(raw, dtype=np.float32))
+        return self.scale(torch.from_numpy(np.array(raw, dtype=np.float32)), unit)
+
+    def scale(self, x: torch.Tensor, unit: float) -> torch.Tensor:
+        """Turn raw values, as a float32 tensor (b, channels, …), into the inputs, in place."""
+        import torch
+
         if not self.mean:
             return x
         shape = (1, -1, *([1] * (x.ndim - 2)))
-        mean = torch.tensor(self.mean).view(shape)
-        std = torch.tensor(self.std).view(shape)
+        mean = torch.tensor(self.mean, device=x.device).view(shape)
+        std = torch.tensor(self.std, device=x.device).view(shape)
         return x.div_(unit).sub_(mean).div_(std)

@@ -73,7 +73,7 @@ def _is_plain(value: Any) -> bool:
 
     if isinstance(value, Mapping):
         return type(value) is dict and all(
-            isinstance(k, str) and _is_plain(v) for k, v in value.items()
+            isinstance(k, str | int) and _is_plain(v) for k, v in value.items()
         )
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))

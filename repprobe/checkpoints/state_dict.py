@@ -32,7 +32,7 @@ PREFERRED = (
 )
 """Where training code keeps its weights, the first choice first."""
 
-_NEVER = ("opt", "sched", "scaler", "criterion", "loss", "metric")
+_NEVER = ("opt", "sched", "scaler", "criterion", "loss", "metric", "method")
 _DEPTH = 3
 
 
@@ -70,7 +70,7 @@ def find_state_dict(data: Any, label: str) -> StateDict:
 
     A dictionary under one of the `PREFERRED` names wins, in their order; then comes the file
     itself if most of its values are tensors; then the largest other dictionary of tensors.
-    Dictionaries of optimizers, schedulers and losses are never taken.
+    Dictionaries of optimizers, schedulers, methods and losses are never taken.
 
     Raises
     ------

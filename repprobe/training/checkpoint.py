@@ -1,0 +1,166 @@
+"""The checkpoint of a run: what it holds, how it is written, and what may go on from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from repprobe.checkpoints.reading import read
+from repprobe.checkpoints.saving import save_checkpoint
+from repprobe.errors import CheckpointError, UsageError
+from repprobe.provenance import describe_versions
+from repprobe.training.networks import TrainedNetwork
+from repprobe.training.plan import Plan, settings_entry
+
+_SHAPING = (
+    *("batch_size", "learning_rate", "optimizer", "momentum", "weight_decay", "schedule"),
+    *("augment", "image_size", "limit", "precision"),
+)
+"""Settings that a run cannot go on without."""
+
+_HINT = "take another --out, or --restart to replace it."
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What an earlier call of the same run left.
+
+    Attributes
+    ----------
+    epoch : epochs that are done.
+    epochs : epochs that were asked for.
+    history : a record per epoch.
+    entries : everything in the file.
+    """
+
+    epoch: int
+    epochs: int
+    history: list[dict[str, Any]]
+    entries: Mapping[str, Any]
+
+
+def header(plan: Plan, preprocess: str) -> dict[str, Any]:
+    """Return the entries that stay the same throughout a run."""
+    noise = plan.noise
+    labels = torch.from_numpy(plan.labels)
+    matrix = None if noise is None else noise.transition
+    return {
+        "architecture": plan.architecture,
+        "arguments": plan.arguments,
+        "preprocess": preprocess,
+        "method": plan.method,
+        "method_arguments": plan.method_arguments,
+        "noise": plan.law,
+        "noise_rate": 0.0 if noise is None else float(noise.rate),
+        "transition": None if matrix is None else torch.from_numpy(matrix),
+        "noisy_labels": labels.float() if labels.is_floating_point() else labels,
+        "train_rows": torch.from_numpy(plan.rows),
+        "seed": plan.settings.seed,
+        "data": {"name": plan.data.name, "fingerprint": plan.data.fingerprint},
+        "settings": settings_entry(plan),
+        "versions": describe_versions(),
+    }
+
+
+def save(
+    path: Path,
+    head: Mapping[str, Any],
+    networks: Sequence[TrainedNetwork],
+    progress: Mapping[str, Any],
+    resume: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint whole; any earlier one at `path` is replaced.
+
+    Parameters
+    ----------
+    head : from `header`.
+    networks : one, or two; the second's weights are written as `state_dict_2`.
+    progress : epoch, epochs and history.
+    resume : what is needed to go on; without it the file is a snapshot.
+    """
+    second = {
+        f"state_dict_{i}": _on_cpu(dict(n.module.state_dict()))
+        for i, n in enumerate(networks[1:], start=2)
+    }
+    rest = {k: v for k, v in head.items() if k not in ("architecture", "arguments", "preprocess")}
+    save_checkpoint(
+        path,
+        networks[0].module,
+        architecture=head["architecture"],
+        arguments=head["arguments"],
+        preprocess=head["preprocess"],
+        **rest,
+        **progress,
+        **second,
+        **{name: _on_cpu(value) for name, value in (resume or {}).items()},
+    )
+
+
+def find(plan: Plan) -> Stored | None:
+    """Return what lies at the plan's `out`; None if there is nothing, or it is to be replaced.
+
+    Raises
+    ------
+    UsageError
+        It is no checkpoint that this run could go on from.
+    """
+    path = plan.out
+    if plan.settings.restart or not path.exists():
+        return None
+    try:
+        found = read(path).data
+    except CheckpointError as error:
+        raise UsageError(f"{str(error).rstrip('.')}; {_HINT}") from None
+    if not isinstance(found, dict) or "method" not in found or "optimizers" not in found:
+        raise UsageError(f"'{path}' is there, and no run can go on from it; {_HINT}")
+    difference = _difference(found, plan)
+    if difference:
+        raise UsageError(f"'{path}' was trained with {difference}; {_HINT}")
+    return Stored(found["epoch"], found["epochs"], list(found["history"]), found)
+
+
+def _difference(found: Mapping[str, Any], plan: Plan) -> str:
+    """Say what the file's run differs in from the planned one; nothing if in nothing."""
+    now = header(plan, plan.settings.preprocess or found["preprocess"])
+    pairs = [(name, found[name], now[name]) for name in ("architecture",)]
+    pairs += _by_key("argument", found["arguments"], now["arguments"])
+    pairs += [("method", found["method"], now["method"])]
+    pairs += _by_key(f"{plan.method}'s", found["method_arguments"], now["method_arguments"])
+    pairs += [(name, found[name], now[name]) for name in ("seed", "noise")]
+    pairs += [("data of fingerprint", *(e["data"]["fingerprint"][:12] for e in (found, now)))]
+    pairs += [("preprocessing", found["preprocess"], now["preprocess"])]
+    for name in _SHAPING:
+        shown = name.replace("_", " ")
+        pairs.append((shown, found["settings"][name], now["settings"][name]))
+    for name, old, new in pairs:
+        if old != new:
+            return f"{name} {_shown(old)}, not {_shown(new)}"
+    if not torch.equal(found["noisy_labels"], now["noisy_labels"]):
+        return f"other labels than noise {now['noise']} gives now"
+    return ""
+
+
+def _by_key(
+    kind: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> list[tuple[str, Any, Any]]:
+    return [(f"{kind} {key}", old.get(key), new.get(key)) for key in {**old, **new}]
+
+
+def _shown(value: Any) -> str:
+    return re.sub(r"\s+", " ", str(value))
+
+
+def _on_cpu(value: Any) -> Any:
+    """Return plain values with all tensors on the CPU."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu()
+    if isinstance(value, Mapping):
+        return {key: _on_cpu(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_on_cpu(item) for item in value)
+    return value

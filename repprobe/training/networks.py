@@ -1,0 +1,126 @@
+"""Networks under training: built for the data, set up with an optimizer, and asked for answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repprobe.errors import RepprobeError, UsageError
+from repprobe.feeding import Fed
+from repprobe.training.inputs import Inputs
+from repprobe.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+LEAST_ANSWERED = 256
+"""Inputs that are answered at a time, at least, where nothing is learned."""
+
+
+class TrainedNetwork:
+    """A network with its optimizer; satisfies `methods.border.Network`.
+
+    Attributes
+    ----------
+    module : the network itself, on the device.
+    optimizer : of its parameters.
+    """
+
+    def __init__(self, fabric: Fabric, module: nn.Module, recipe: Recipe, flat: bool) -> None:
+        """Set a network up on the devices; `flat` if targets are (b,), and so answers."""
+        self.module = module
+        self.optimizer = _optimizer(module, recipe)
+        self._fabric = fabric
+        self._flat = flat
+        self._wrapped, self._stepping = fabric.setup(module, self.optimizer)
+
+    def __call__(self, inputs: Fed) -> Tensor:
+        return answer_of(inputs.run(self._wrapped), self._flat)
+
+    @property
+    def training(self) -> bool:
+        return self.module.training
+
+    def train(self, mode: bool = True) -> None:
+        self._wrapped.train(mode)
+
+    def descend(self, loss: Tensor) -> None:
+        """Add the gradients of a loss."""
+        self._fabric.backward(loss)
+
+    def step(self, learning_rate: float) -> None:
+        """Take a step along the gradients, and forget them."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._stepping.step()
+        self._stepping.zero_grad()
+
+    def answers(self, inputs: Inputs, batch_size: int, rows: Any = None) -> Tensor:
+        """Return the outputs (n, C) or (n,) at `rows` (None for all), float32, on the device.
+
+        In evaluation mode and without gradients; the mode is as before afterwards.
+        """
+        chosen = np.arange(len(inputs)) if rows is None else rows
+        size = len(chosen) if inputs.whole else batch_size
+        with evaluating(self.module), torch.no_grad(), self._fabric.autocast():
+            found = [
+                answer_of(inputs.fed(chosen[start : start + size]).run(self.module), self._flat)
+                for start in range(0, len(chosen), size)
+            ]
+        return torch.cat(found).float()
+
+
+def answer_of(output: Any, flat: bool) -> Tensor:
+    """Return the answer in what a network put out; some have it as `logits` beside other heads."""
+    answer: Tensor = getattr(output, "logits", output)
+    return answer[:, 0] if flat and answer.ndim == 2 else answer
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Hold a network in evaluation mode."""
+    before = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in before.items():
+            part.training = mode
+
+
+def check_answers(module: nn.Module, inputs: Inputs, width: int, name: str) -> None:
+    """Raise UsageError unless the network gives one answer of `width` numbers per example."""
+    fed = inputs.fed(np.arange(min(2, len(inputs))))
+    try:
+        with evaluating(module), torch.no_grad():
+            output = fed.run(module)
+    except RepprobeError:
+        raise
+    except Exception as error:  # whatever a network may raise at inputs it is not made for
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")
+        raise UsageError(f"{name} cannot be run on the data: {reason}.") from None
+    output = getattr(output, "logits", output)
+    if not isinstance(output, Tensor):
+        raise UsageError(f"{name} puts out a {type(output).__name__}, not one tensor.")
+    if output.shape != (len(fed), width) and not (width == 1 and output.shape == (len(fed),)):
+        raise UsageError(
+            f"{name} puts out {tuple(output.shape)} for {len(fed)} examples; it has to be "
+            f"({len(fed)}, {width}), one number per class or target."
+        )
+
+
+def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
+        parameters,
+        recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+    )

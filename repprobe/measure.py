@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from repprobe.clock import Clock
 from repprobe.probes.engines import Distance, Engine
 from repprobe.probes.fitting import Kind
 from repprobe.probes.probing import Labels, own_answer, probe_layers
@@ -31,19 +30,6 @@ _UNTOLD = (
 
 REPLAYED_ROWS = 1024
 """Rows of kept features that are taken up at a time."""
-
-
-@dataclass
-class Clock:
-    """Adds up seconds per stage."""
-
-    timed: Callable[[str], AbstractContextManager[None]]
-    seconds: dict[str, float]
-
-    def move(self, seconds: float, source: str, target: str) -> None:
-        """Book seconds that were spent in one stage on another."""
-        self.seconds[source] = round(self.seconds.get(source, 0.0) - seconds, 3)
-        self.seconds[target] = round(self.seconds.get(target, 0.0) + seconds, 3)
 
 
 @dataclass(frozen=True)
@@ -91,7 +77,7 @@ class Measurement:
     def _summed(self, name: str, model: Model) -> tuple[Scores, Pass]:
         """Fit from sums; features are kept only for the cache, or if memory is too small."""
         from repprobe.capture import replay, stream
-        from repprobe.capture.store import default_memory
+        from repprobe.capture.store import memory_bound
         from repprobe.probes.engines.border import Streaming
         from repprobe.probes.streaming import RidgeStream, SumsTooLargeError
 
@@ -107,18 +93,22 @@ class Measurement:
 
         if self.settings.cache is None:
             memory = self.settings.memory
-            sums = sink(default_memory() if memory is None else memory)
-            with contextlib.suppress(SumsTooLargeError), self.clock.timed("capture"):
-                outcome = stream(
-                    model, self.data, sink=sums, memory_bytes=memory, **self._options()
-                )
+            sums = sink(memory_bound(memory))
+            try:
+                with self.clock.timed("capture"):
+                    outcome = stream(
+                        model, self.data, sink=sums, memory_bytes=memory, **self._options()
+                    )
+            except SumsTooLargeError:
+                pass  # those of one layer at a time, as below, are small
+            else:
                 self.clock.move(sums.seconds, "capture", "probe")
-                return sums.scores(outcome.non_finite), outcome
-        # One layer's sums at a time are small.
+                with self.clock.timed("probe"):
+                    return sums.scores(outcome.non_finite), outcome
         sums = sink(None)
         with self._captured(model) as features, self.clock.timed("probe"):
             replay(features, sums, REPLAYED_ROWS, self.device)
-        return sums.scores(features.non_finite), features
+            return sums.scores(features.non_finite), features
 
     def _kept(self, name: str, model: Model) -> tuple[Scores, Pass]:
         """Fit after the pass, on features in memory or on disk."""

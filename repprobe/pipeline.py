@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from repprobe.clock import Clock
 from repprobe.data import Data, draws, load_data
 from repprobe.diagnosis import diagnose
 from repprobe.errors import DataError, UsageError
-from repprobe.measure import Clock, Measurement
+from repprobe.measure import Measurement
 from repprobe.probes.engines import get_engine
 from repprobe.probes.fitting import check_kind, default_kind
 from repprobe.probes.scores import ALL, Scores
@@ -78,7 +78,7 @@ def layers(
         if folder is not None and out is not None:
             from repprobe.report import save_figures
 
-            with job.clock("figures"):
+            with job.clock.timed("figures"):
                 save_figures(run.scores, folder)
             run.write(folder)
             run = Run(run.scores, run.info, Path(out))
@@ -94,23 +94,13 @@ class _Job:
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self.settings = settings
         self.progress = progress
-        self.seconds: dict[str, float] = {}
+        self.clock = Clock()
         self.interrupted = False
-
-    @contextmanager
-    def clock(self, stage: str) -> Iterator[None]:
-        """Add the seconds that the block takes to `stage`."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = self.seconds.get(stage, 0.0) + time.perf_counter() - start
-            self.seconds[stage] = round(spent, 3)
 
     def run(self, wanted: Sequence[Any], source: Any, command: Sequence[str]) -> Run:
         """Probe all the networks and describe how that went."""
         settings = self.settings
-        with self.clock("load"):
+        with self.clock.timed("load"):
             data = source if isinstance(source, Data) else self._load_data(source)
             _check_data(data)
             kind = check_kind(settings.probe or default_kind(data.task), data.task)
@@ -120,8 +110,9 @@ class _Job:
             device = _device(settings.device)
             engine = get_engine(settings.engine, device)
             models = [self._load_model(model) for model in wanted]
-        clock = Clock(self.clock, self.seconds)
-        measurement = Measurement(data, drawn, kind, engine, device, settings, self.progress, clock)
+        measurement = Measurement(
+            data, drawn, kind, engine, device, settings, self.progress, self.clock
+        )
         scores = Scores()
         details: list[dict[str, Any]] = []
         for name, model in zip(distinct([m.name for m in models]), models, strict=True):
@@ -147,7 +138,7 @@ class _Job:
             "data": describe_data(data),
             "models": details,
             "machine": describe_machine(device),
-            "seconds": self.seconds,
+            "seconds": self.clock.seconds,
             "peak_memory_bytes": peak_memory(),
         }
         return Run(scores, info)

@@ -1,5 +1,7 @@
 """One network measured: whatever way the features take, the table is the same."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -115,14 +117,16 @@ def test_the_time_of_the_sums_counts_as_probing(digits_checkpoint, monkeypatch):
     told = RidgeStream.scores
 
     def scores(self, non_finite):
-        self_seconds.append(self.seconds)
-        return told(self, non_finite)
+        began = time.perf_counter()
+        found = told(self, non_finite)
+        spent.append(self.seconds + time.perf_counter() - began)
+        return found
 
-    self_seconds = []
+    spent = []
     monkeypatch.setattr(RidgeStream, "scores", scores)
     run = repprobe.layers(digits_checkpoint, "digits", probe="ridge", clean=60, layers=("linear",))
     seconds = run.info["seconds"]
-    assert seconds["probe"] == pytest.approx(self_seconds[0], abs=0.002)
+    assert seconds["probe"] == pytest.approx(spent[0], abs=0.01)
     assert seconds["capture"] >= 0
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from repprobe.capture import cache
 from repprobe.capture.features import Features
 from repprobe.capture.job import Job, Progress
-from repprobe.capture.store import FileStore, MemoryStore, Store, default_memory
+from repprobe.capture.store import FileStore, MemoryStore, Store, memory_bound
 from repprobe.capture.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def capture(
         dtype=dtype,
         seed=seed,
     )
-    bound = default_memory() if memory_bytes is None else memory_bytes
+    bound = memory_bound(memory_bytes)
     if cache_dir is None:
         return _captured(job, bound, progress)
     folder, key = Path(cache_dir), job.key()

@@ -179,8 +179,13 @@ class FileStore:
             ) from None
 
 
-def default_memory() -> int:
-    """Return a quarter of the machine's memory, in bytes (or of what its container may use)."""
+def memory_bound(given: int | None) -> int:
+    """Return the bound on memory in bytes: the given one, or a quarter of the machine's.
+
+    What a container may use counts as the machine's.
+    """
+    if given is not None:
+        return given
     whole = 16 << 30
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

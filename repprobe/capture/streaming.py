@@ -13,7 +13,7 @@ from repprobe.capture.features import Features
 from repprobe.capture.job import Job, Progress
 from repprobe.capture.outcome import Pass
 from repprobe.capture.sink import Sink
-from repprobe.capture.store import MemoryStore, default_memory
+from repprobe.capture.store import MemoryStore, memory_bound
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.model import Model
@@ -57,8 +57,8 @@ def stream(
         seed=seed,
     )
     with job.planned() as sweep:
-        bound = default_memory() if memory_bytes is None else memory_bytes
-        return sweep.run(sink, MemoryStore(len(job.inputs)), bound, progress)
+        store = MemoryStore(len(job.inputs))
+        return sweep.run(sink, store, memory_bound(memory_bytes), progress)
 
 
 def replay(features: Features, sink: Sink, batch: int, device: str = "cpu") -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from repprobe.capture import Features, capture
-from repprobe.capture.store import FileStore, default_memory
+from repprobe.capture.store import FileStore, memory_bound
 from repprobe.errors import OutputError, UnknownNameError
 
 from .conftest import make_data, make_model
@@ -338,4 +338,5 @@ def test_the_parts_of_features():
 
 
 def test_a_quarter_of_the_memory_is_taken():
-    assert 1 << 26 < default_memory() < 1 << 46
+    assert 1 << 26 < memory_bound(None) < 1 << 46
+    assert memory_bound(0) == 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,17 +113,25 @@ def read_npz(path: Path, image_size: int | None) -> Source:
 
 def _load(path: Path) -> tuple[dict[str, tuple[Named, Named]], tuple[str, ...]]:
     """Return inputs and labels of each part with their names, and the class names."""
+    stored: dict[str, tuple[Named, Named]] = {}
+    with open_npz(path) as archive:
+        names = {name.lower(): name for name in archive.files}
+        for part in KEYS:
+            if (keys := _keys(part, names, path)) is not None:
+                x, y = (names[key] for key in keys)
+                stored[part] = (x, archive[x]), (y, archive[y])
+        classes = archive[names["classes"]].ravel().tolist() if "classes" in names else []
+    return stored, tuple(str(c) for c in classes)
+
+
+@contextmanager
+def open_npz(path: Path) -> Iterator[Any]:
+    """Give the archive to read from; raises DataError if it is damaged or asks for a pickle."""
     if not zipfile.is_zipfile(path):
         raise DataError(f"'{path}' is no .npz archive, or it is cut off; save it again.")
-    stored: dict[str, tuple[Named, Named]] = {}
     try:
         with np.load(path, allow_pickle=False) as archive:
-            names = {name.lower(): name for name in archive.files}
-            for part in KEYS:
-                if (keys := _keys(part, names, path)) is not None:
-                    x, y = (names[key] for key in keys)
-                    stored[part] = (x, archive[x]), (y, archive[y])
-            classes = archive[names["classes"]].ravel().tolist() if "classes" in names else []
+            yield archive
     except DataError:
         raise
     # A damaged archive fails with almost any exception of zipfile, zlib and numpy.
@@ -129,7 +140,6 @@ def _load(path: Path) -> tuple[dict[str, tuple[Named, Named]], tuple[str, ...]]:
         if "allow_pickle" in reason:
             reason = "it holds Python objects, which are never unpickled; store plain arrays"
         raise DataError(f"cannot read '{path}' as .npz: {reason}.") from err
-    return stored, tuple(str(c) for c in classes)
 
 
 def _keys(part: str, names: dict[str, str], path: Path) -> tuple[str, str] | None:

@@ -8,6 +8,8 @@ from repprobe.data.arrays import read_npz
 from repprobe.data.cifar import find_cifar, read_cifar
 from repprobe.data.clothing1m import find_clothing1m, read_clothing1m
 from repprobe.data.folders import holds_images, read_folders
+from repprobe.data.graphs.archive import holds_graphs, read_graph_npz
+from repprobe.data.graphs.tu import find_tu, read_tu
 from repprobe.data.idx import find_idx, read_idx_folder
 from repprobe.data.parquet import find_parquet, read_parquet
 from repprobe.data.source import Source
@@ -35,7 +37,7 @@ def read_path(path: Path, image_size: int | None) -> Source:
 def _read_file(path: Path, image_size: int | None) -> Source:
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        return read_npz(path, image_size)
+        return _read_npz(path, image_size)
     if suffix == ".parquet":
         return read_parquet(path, {"train": [path], "test": []}, image_size)
     if find_clothing1m(path):
@@ -47,6 +49,10 @@ def _read_file(path: Path, image_size: int | None) -> Source:
     )
 
 
+def _read_npz(path: Path, image_size: int | None) -> Source:
+    return read_graph_npz(path) if holds_graphs(path) else read_npz(path, image_size)
+
+
 def _read_folder(root: Path, image_size: int | None) -> Source:
     if splits := find_parquet(root):
         return read_parquet(root, splits, image_size)
@@ -56,7 +62,7 @@ def _read_folder(root: Path, image_size: int | None) -> Source:
             f"'{root}' holds {len(archives)} .npz files; name one, such as '{archives[0]}'."
         )
     if archives:
-        return read_npz(archives[0], image_size)
+        return _read_npz(archives[0], image_size)
     if find_idx(root):
         return read_idx_folder(root, image_size)
     if find_cifar(root):
@@ -65,9 +71,12 @@ def _read_folder(root: Path, image_size: int | None) -> Source:
         return read_clothing1m(root, image_size)
     if find_webvision(root):
         return read_webvision(root, image_size)
+    if find_tu(root):
+        return read_tu(root)
     if holds_images(root):
         return read_folders(root, image_size)
     raise DataError(
         f"'{root}' holds no data in a known layout: Parquet files, an .npz, IDX files, CIFAR "
-        "batches, Clothing1M or WebVision, or one sub-folder of images per class."
+        "batches, Clothing1M or WebVision, a TU collection of graphs, or one sub-folder of images "
+        "per class."
     )

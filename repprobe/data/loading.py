@@ -11,10 +11,10 @@ import numpy as np
 from repprobe.data import cifar_easy
 from repprobe.data.dataset import Data, SubsetPart
 from repprobe.data.digits import read_digits
-from repprobe.data.download import advice, fetch
+from repprobe.data.download import advice, fetch, fetch_tu, tu_advice
 from repprobe.data.fingerprint import fingerprint
 from repprobe.data.graphs.graphs import Graphs
-from repprobe.data.graphs.names import is_graph_name
+from repprobe.data.graphs.names import NAMES, collection_of, is_task
 from repprobe.data.graphs.tasks import read_task
 from repprobe.data.labels import check_classes, check_targets, class_names
 from repprobe.data.layouts import read_path
@@ -36,11 +36,12 @@ def load_data(
 
     Parameters
     ----------
-    name_or_path : a name (`known_names()` lists them), looked for in `$REPPROBE_DATA` first; or a
+    name_or_path : a name (`known_names()` lists them; `max-degree:2000` has 2,000 training graphs,
+        `tu:NAME` is any TU Dortmund collection), looked for in `$REPPROBE_DATA` first; or a
         path: a folder with one sub-folder per class, Parquet files in the Hugging Face image
-        layout, an `.npz`, IDX files, CIFAR's python batches, Clothing1M or WebVision (or one of
-        their lists of training images). Text with a separator or a suffix is a path; `./digits`
-        is the folder of that name.
+        layout, an `.npz` of arrays or of graphs, IDX files, CIFAR's python batches, Clothing1M or
+        WebVision (or one of their lists of training images), a TU collection of graphs. Text with
+        a separator or a suffix is a path; `./digits` is the folder of that name.
     seed : of the split of data that have no test part.
     image_size : pixels; the shorter side of every image is resized to it, the centre cropped.
     download : whether a named data set that is nowhere on this machine may be fetched.
@@ -58,7 +59,9 @@ def load_data(
         raise UsageError(f"the image size is {image_size}; it has to be 1 pixel or more.")
     text = os.fspath(name_or_path)
     if not text:
-        raise UsageError(f"no data set was named; give a path or one of {', '.join(KNOWN)}.")
+        raise UsageError(
+            f"no data set was named; give a path or one of {', '.join((*KNOWN, *NAMES))}."
+        )
     if isinstance(name_or_path, str) and _is_name(text):
         source, names = _read_named(text, image_size, download), _names_of(text)
     else:
@@ -69,7 +72,7 @@ def load_data(
 def _is_name(text: str) -> bool:
     if os.sep in text or (os.altsep and os.altsep in text) or text in (".", "..", "~"):
         return False
-    if text in known_names() or is_graph_name(text):
+    if text in known_names() or is_task(text) or collection_of(text):
         return True
     return not (Path(text).suffix or _lies_here(text))
 
@@ -100,17 +103,21 @@ def _find_named(name: str, image_size: int | None, may_download: bool) -> Source
         return read(found, image_size)
     if name == EMBEDDED:
         return read_digits(image_size)
-    if is_graph_name(name):
+    if is_task(name):
         return read_task(name)
     if name == cifar_easy.NAME:
         cifar = _find_named(cifar_easy.BASE, None, may_download)
         return cifar_easy.read_cifar_easy(cifar, image_size)
+    if collection := collection_of(name):
+        if not may_download:
+            raise DataError(f"{collection} is not on this machine. {tu_advice(collection)}")
+        return read_path(fetch_tu(collection), image_size)
     if name not in KNOWN:
         raise UnknownNameError.near(
             "data set",
             name,
             known_names(),
-            f"Give a path, one of {', '.join(KNOWN)}, or a folder in ${VARIABLE}.",
+            f"Give a path, one of {', '.join((*KNOWN, *NAMES))}, or a folder in ${VARIABLE}.",
         )
     if not may_download or not KNOWN[name].torchvision:
         raise DataError(f"{name} is not on this machine. {advice(name)}")

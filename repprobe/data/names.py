@@ -93,15 +93,19 @@ def cache_folder(name: str) -> Path:
 
 def places(name: str) -> list[Path]:
     """Return the folders in which the named data set is looked for, in order."""
-    known = KNOWN.get(name)
+    known, collection = KNOWN.get(name), graphs.collection_of(name)
     own = data_folder()
     found = []
     if own is not None:
         found.append(own / name)
+        if collection:
+            found += [own / collection, own / collection.lower()]
         if known and known.folder:
             found.append(own / known.folder)
     if known and known.system:
         found.append(known.system)
     if known and known.torchvision:
         found.append(cache_folder(name))
+    if collection:
+        found.append(cache_folder(collection.lower()))
     return found

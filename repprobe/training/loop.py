@@ -111,6 +111,8 @@ class Run:
         if self._saved < 0:
             self._save()
         saved_at = time.monotonic()
+        if self._first:
+            self._progress("train", self._done, epochs)
         try:
             with apart(self._fabric.device):
                 for number in range(self._done, epochs):

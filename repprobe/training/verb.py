@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repprobe.data import Data, load_data
+from repprobe.data import Data, Task, load_data
 from repprobe.errors import OutputError, UsageError
 from repprobe.noise import NoisyLabels
 from repprobe.training.plan import Plan, make_plan, settings_entry
@@ -24,6 +24,8 @@ class Trained:
     Attributes
     ----------
     path : the checkpoint.
+    architecture, method : by their full names.
+    task : of the data.
     history : one record per epoch; see `train`.
     noise : the labels that were learned; None where no noise law was named.
     settings : all settings, what the recipe said included.
@@ -33,6 +35,9 @@ class Trained:
     """
 
     path: Path
+    architecture: str
+    method: str
+    task: Task
     history: tuple[Record, ...]
     noise: NoisyLabels | None
     settings: dict[str, Any]
@@ -74,7 +79,7 @@ def train(
         without any), "test_each" (with two networks), "learning_rate" and "seconds". Training
         figures are of all examples, or a sample of 10,000. For regression the figures are mean
         absolute percentage errors in percent (None where a target is 0), beside "…_mse".
-    progress : called with (stage, done, total).
+    progress : called with (stage, done, total); for the stage "train" also before the first epoch.
     **settings : the fields of `TrainSettings`.
 
     Returns
@@ -116,12 +121,15 @@ def train(
         )
     return Trained(
         path=path,
+        architecture=plan.architecture,
+        method=plan.method,
+        task=data.task,
         history=tuple(history),
         noise=plan.noise,
         settings=settings_entry(plan),
         epochs=max(done, plan.recipe.epochs),
         resumed_from=done,
-        notes=_notes(plan, done, 0 if stored is None else stored.epochs),
+        notes=(*data.notes, *_notes(plan, done, 0 if stored is None else stored.epochs)),
     )
 
 

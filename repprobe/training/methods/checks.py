@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from repprobe.errors import UsageError
+from repprobe.training.methods.border import Epoch
 
 
 def require_number(
@@ -44,3 +45,12 @@ def require_flag(name: str, value: Any) -> None:
     """Raise UsageError unless `value` is True or False."""
     if not isinstance(value, bool):
         raise UsageError(f"{name} is {value!r}; it has to be True or False.")
+
+
+def require_longer(method: str, warmup: int, epoch: Epoch) -> None:
+    """Raise UsageError where a run ends before, or with, the method's warm-up."""
+    if epoch.epochs <= warmup:
+        raise UsageError(
+            f"{method} begins after {warmup} epochs of warm-up, but the run has {epoch.epochs}; "
+            "train longer, or give a smaller warmup."
+        )

@@ -21,7 +21,12 @@ from torch.nn.functional import cross_entropy, log_softmax, one_hot, softmax
 from repprobe.errors import RepprobeError
 from repprobe.feeding import Fed
 from repprobe.training.methods.border import Batch, Epoch, Examples, Method, Network
-from repprobe.training.methods.checks import require_flag, require_number, require_whole
+from repprobe.training.methods.checks import (
+    require_flag,
+    require_longer,
+    require_number,
+    require_whole,
+)
 from repprobe.training.methods.mixing import draw_beta
 from repprobe.training.methods.mixture import clean_probability, normalized
 
@@ -91,6 +96,7 @@ class DivideMix(Method):
         self._losses = torch.empty(0, 2, len(examples), dtype=torch.float64)
 
     def turns(self, epoch: Epoch) -> Iterator[Turn]:
+        require_longer("dividemix", self.warmup, epoch)
         if epoch.number < self.warmup:
             for network in range(2):
                 yield from self._warmup(epoch, network)
@@ -142,7 +148,10 @@ class DivideMix(Method):
         return torch.stack(clean).to(labels.device, torch.float32)
 
     def _turns_of(self, epoch: Epoch, network: int, clean: Tensor) -> Iterator[Turn]:
-        """Pair batches of labelled and unlabelled examples (Algorithm 1, lines 7 to 10)."""
+        """Pair batches of labelled and unlabelled examples (Algorithm 1, lines 7 to 10).
+
+        Where fewer than two look clean there is nothing to go by: the epoch is one of warm-up.
+        """
         keep = clean > self.threshold
         labelled, unlabelled = keep.nonzero()[:, 0], (~keep).nonzero()[:, 0]
         if len(labelled) < 2:

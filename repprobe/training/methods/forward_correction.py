@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy, log_softmax, softmax
 
 from repprobe.errors import UsageError
 from repprobe.training.methods.border import Batch, Epoch, Examples, Method
-from repprobe.training.methods.checks import require_number, require_whole
+from repprobe.training.methods.checks import require_longer, require_number, require_whole
 from repprobe.training.methods.transition import read_transition
 
 ESTIMATED = "estimated"
@@ -32,7 +32,8 @@ class ForwardCorrection(Method):
     Attributes
     ----------
     transition : "estimated", or a file (.npy, .npz, .csv) that holds T (C, C).
-    warmup : epochs of cross-entropy before T is estimated; without meaning where T is given.
+    warmup : epochs of cross-entropy before T is estimated, None for a tenth of the run: later the
+        network has learned the wrong labels by heart. Without meaning where T is given.
     percentile : how far up the examples' probabilities of a class the one lies that T's row is
         read from; 100 is the highest, equation (12). The paper takes the 97th on data of few
         classes, as the very highest are outliers, and the highest on CIFAR-100; None does so,
@@ -42,7 +43,7 @@ class ForwardCorrection(Method):
     name: ClassVar[str] = "forward"
     keeps_examples: ClassVar[bool] = True
     transition: str = ESTIMATED
-    warmup: int = 10
+    warmup: int | None = None
     percentile: float | None = None
 
     def __post_init__(self) -> None:
@@ -51,7 +52,8 @@ class ForwardCorrection(Method):
                 f"transition of forward is {self.transition!r}; it has to be '{ESTIMATED}' or a "
                 "file, .npy, .npz or .csv."
             )
-        require_whole("warmup of forward", self.warmup, 1)
+        if self.warmup is not None:
+            require_whole("warmup of forward", self.warmup, 1)
         if self.percentile is not None:
             require_number("percentile of forward", self.percentile, above=0, most=100)
 
@@ -63,15 +65,13 @@ class ForwardCorrection(Method):
             self._matrix = torch.from_numpy(matrix)
 
     def turns(self, epoch: Epoch) -> Iterator[Batch]:
-        if self._matrix is None and epoch.epochs <= self.warmup:
-            raise UsageError(
-                f"forward estimates T after {self.warmup} epochs of warm-up, but the run has "
-                f"{epoch.epochs}; train longer, or lower the method's warmup."
-            )
-        if self._matrix is None and epoch.number >= self.warmup:
-            answers = epoch.answers(epoch.networks[0]).cpu()
-            percentile = self.percentile or (97 if answers.shape[1] <= 33 else 100)
-            self._matrix = estimated_transition(answers, percentile)
+        if self._matrix is None:
+            warmup = self.warmup or max(1, epoch.epochs // 10)
+            require_longer("forward", warmup, epoch)
+            if epoch.number >= warmup:
+                answers = epoch.answers(epoch.networks[0]).cpu()
+                percentile = self.percentile or (97 if answers.shape[1] <= 33 else 100)
+                self._matrix = estimated_transition(answers, percentile)
         yield from epoch.examples.batches()
 
     def losses(self, epoch: Epoch, turn: Batch) -> Sequence[Tensor | None]:

@@ -58,13 +58,26 @@ def test_after_the_warm_up_the_loss_is_corrected_with_the_estimate():
     assert (method.state()["transition"] - expected).abs().max() < 0.15
 
 
-def test_a_run_too_short_for_an_estimate_is_refused():
+@pytest.mark.parametrize(("name", "warmup"), [("forward", 3), ("forward", None), ("dividemix", 3)])
+def test_a_run_too_short_for_its_warm_up_is_refused(name, warmup):
     x, true = blobs(30)
     examples = Examples(x, true, 3)
-    method = build("forward")
+    method = build(name, warmup=warmup)
     method.begin(examples)
-    with pytest.raises(UsageError, match="10 epochs of warm-up, but the run has 10"):
-        next(method.turns(Epoch(0, 10, examples, [])))
+    with pytest.raises(UsageError, match=f"{warmup or 1} epochs of warm-up, but the run has"):
+        next(method.turns(Epoch(0, warmup or 1, examples, [])))
+
+
+def test_the_warm_up_takes_a_tenth_of_the_run():
+    x, true = blobs(60)
+    method = build("forward")
+    examples = Examples(x, true, 3)
+    networks, optimizers = made_networks(method, 2, 3)
+    method.begin(examples)
+    learn(method, networks, optimizers, examples, 25, last=2)
+    assert method.state() == {}
+    learn(method, networks, optimizers, examples, 25, first=2, last=3)
+    assert "transition" in method.state()
 
 
 @pytest.mark.parametrize("suffix", ["npy", "csv"])

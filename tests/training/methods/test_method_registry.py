@@ -24,7 +24,7 @@ USUAL = {
         "asymmetric": False,
     },
     "elr": {"beta": 0.7, "lam": 3.0},
-    "forward": {"transition": "estimated", "warmup": 10, "percentile": None},
+    "forward": {"transition": "estimated", "warmup": None, "percentile": None},
     "gce": {"q": 0.7},
     "mae": {},
     "mixup": {"alpha": 1.0},

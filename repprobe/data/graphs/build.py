@@ -40,8 +40,9 @@ def build_graphs(
     """
     if len(graph) != len(x):
         raise DataError(f"{origin} has features of {len(x)} nodes, but the graphs of {len(graph)}.")
-    steps = np.diff(graph, prepend=0)
-    if (wrong := np.flatnonzero((steps < 0) | (steps > 1))).size or not len(graph):
+    ranks = np.unique(graph, return_inverse=True)[1]
+    back = np.diff(graph, prepend=graph[:1]) < 0
+    if (wrong := np.flatnonzero(back | (graph != ranks))).size or not len(graph):
         where = f"node {wrong[0]} is in graph {graph[wrong[0]]}" if wrong.size else "it has no node"
         raise DataError(
             f"the graphs of {origin} do not count up from 0 ({where}); sort the nodes by graph and "

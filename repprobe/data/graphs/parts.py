@@ -45,18 +45,13 @@ class GraphPart:
         chosen, owner = spans(self.edge_starts, indices)
         sizes = self.starts[indices + 1] - self.starts[indices]
         shift = (np.cumsum(sizes) - sizes)[owner]
-        source, target = (row[chosen] + shift for row in self.edges)
+        edges = np.stack([row[chosen] + shift for row in self.edges])
         features = None if self.edge_features is None else self.edge_features[chosen]
         if self.mirrored:
-            source, target = np.concatenate([source, target]), np.concatenate([target, source])
-            features = None if features is None else np.concatenate([features, features])
-        return Graphs(
-            self.x[nodes].astype(np.float32, copy=False),
-            np.stack([source, target]),
-            graph,
-            len(indices),
-            edge_features=features,
-        )
+            edges = both_ways(edges)
+            features = None if features is None else features.repeat(2, axis=0)
+        x = self.x[nodes].astype(np.float32, copy=False)
+        return Graphs(x, edges, graph, len(indices), edge_features=features)
 
     def arrays(self) -> list[NDArray[Any]]:
         """Return everything that makes up the part."""
@@ -97,6 +92,13 @@ class NodePart:
         """Return everything that makes up the part."""
         features = [] if self.edge_features is None else [self.edge_features]
         return [self.x, self.edges, self.nodes, self.labels, *features]
+
+
+def both_ways(edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each edge (2, E), followed by the same one the other way round (2, 2E)."""
+    found = np.empty((2, edges.shape[1], 2), np.int64)
+    found[:, :, 0], found[:, :, 1] = edges, edges[::-1]
+    return found.reshape(2, -1)
 
 
 def starts_of(counts: Integers) -> NDArray[np.int64]:

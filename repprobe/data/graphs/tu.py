@@ -72,7 +72,7 @@ class _Files:
         return self.path(kind).is_file()
 
     def numbers(self, kind: str, dtype: Any, columns: int | None = None) -> NDArray[Any]:
-        """Return the numbers of a file as (lines, columns)."""
+        """Return the numbers of a file as (lines, columns); one of `columns` may have no lines."""
         path = self.path(kind)
         try:
             with warnings.catch_warnings():
@@ -81,11 +81,15 @@ class _Files:
         except FileNotFoundError:
             raise DataError(f"'{self.folder}' lacks the file {path.name}.") from None
         except (ValueError, OSError) as err:
-            raise DataError(f"cannot read '{path}': {' '.join(str(err).split())}.") from err
+            raise DataError(
+                f"cannot read '{path}': {' '.join(str(err).split()).rstrip('.')}."
+            ) from err
         if columns is not None and len(found) and found.shape[1] != columns:
             raise DataError(f"'{path}' has {found.shape[1]} numbers per line; need {columns}.")
+        if not len(found) and columns is None:
+            raise DataError(f"'{path}' is empty.")
         self.read.append(path)
-        return found if len(found) else found.reshape(0, columns or 1)
+        return found if columns is None else found.reshape(-1, columns)
 
     def one_hot(self, kind: str, count: int, what: str) -> NDArray[np.uint8] | None:
         """Return one column for each value between the least and the largest of each label."""

@@ -31,7 +31,7 @@ def test_order_and_labels_equal_torchvision(tmp_path):
     write_folders(tmp_path / "train", {"b": 3, "10": 2, "A": 2, "9": 2, "b/inner": 1})
     folder = datasets.ImageFolder(tmp_path / "train")
     data = load_data(tmp_path / "train", seed=5)
-    whole = data.train.whole
+    whole = data.train.part
     assert list(data.classes) == folder.classes
     assert [str(f) for f in whole.files] == [path for path, _ in folder.samples]
     assert whole.labels.tolist() == folder.targets
@@ -105,9 +105,9 @@ def test_images_of_two_sizes_are_met_while_reading(tmp_path):
     picture(0, 0, (8, 9)).save(tmp_path / "b" / "002.png")
     data = load_data(tmp_path)
     with pytest.raises(DataError, match=r"b/002.png' is 8×9 .*a/000.png' is 8×8; pass --image-s"):
-        data.train.whole.inputs(np.arange(10))
+        data.train.part.inputs(np.arange(10))
     sized = load_data(tmp_path, image_size=5)
-    assert sized.train.whole.inputs(np.arange(10)).shape == (10, 3, 5, 5)
+    assert sized.train.part.inputs(np.arange(10)).shape == (10, 3, 5, 5)
 
 
 def test_train_and_test_of_two_sizes_are_met_at_once(tmp_path):
@@ -122,11 +122,11 @@ def test_mixed_modes_take_the_mode_of_the_first(tmp_path):
     picture(1, 0, mode="L").save(tmp_path / "b" / "000.png")
     picture(1, 1, mode="RGBA").save(tmp_path / "b" / "001.png")
     Image.new("P", (8, 8), 3).save(tmp_path / "b" / "002.png")
-    assert load_data(tmp_path).train.whole.inputs(np.arange(6)).shape == (6, 3, 8, 8)
+    assert load_data(tmp_path).train.part.inputs(np.arange(6)).shape == (6, 3, 8, 8)
 
 
 def test_an_undecodable_image_is_named(tmp_path):
     write_folders(tmp_path, {"a": 5, "b": 5})
     (tmp_path / "b" / "004.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
     with pytest.raises(DataError, match=r"b/004.png' cannot be decoded"):
-        load_data(tmp_path).train.whole.inputs(np.arange(10))
+        load_data(tmp_path).train.part.inputs(np.arange(10))

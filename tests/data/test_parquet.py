@@ -53,8 +53,8 @@ def test_shards_are_one_part_in_order(tmp_path):
     write_parquet(tmp_path / "train-00001-of-00002.parquet", [1, 1])
     write_parquet(tmp_path / "train-00000-of-00002.parquet", [0, 0, 0, 0, 0])
     data = load_data(tmp_path)
-    assert data.train.whole.labels.tolist() == [0, 0, 0, 0, 0, 1, 1]
-    found = data.train.whole.inputs(np.array([6]))[0]
+    assert data.train.part.labels.tolist() == [0, 0, 0, 0, 0, 1, 1]
+    found = data.train.part.inputs(np.array([6]))[0]
     assert np.array_equal(found, np.asarray(picture(1, 1)).transpose(2, 0, 1))
 
 
@@ -186,23 +186,23 @@ def test_an_undecodable_image_is_named_by_file_and_row(tmp_path):
     images[7] = b"rubbish"
     write_parquet(tmp_path / "train.parquet", [0, 1] * 5, images=images)
     with pytest.raises(DataError, match=r"image 7 of '.*train.parquet' cannot be decoded"):
-        load_data(tmp_path).train.whole.inputs(np.arange(10))
+        load_data(tmp_path).train.part.inputs(np.arange(10))
 
 
 def test_an_image_without_bytes_is_named(tmp_path):
     images = [png(picture(0, i)) for i in range(9)] + [None]
     write_parquet(tmp_path / "train.parquet", [0, 1] * 5, images=images)
     with pytest.raises(DataError, match=r"image 9 of .* holds no bytes; embed the images"):
-        load_data(tmp_path).train.whole.inputs(np.arange(10))
+        load_data(tmp_path).train.part.inputs(np.arange(10))
 
 
 def test_sizes_may_differ_where_an_image_size_is_given(tmp_path):
     images = [png(picture(0, i, (10 + i, 12))) for i in range(6)]
     write_parquet(tmp_path / "train.parquet", [0, 1] * 3, images=images)
     with pytest.raises(DataError, match=r"image 1 of .* is 11×12 pixels.*pass --image-size N"):
-        load_data(tmp_path).train.whole.inputs(np.arange(6))
+        load_data(tmp_path).train.part.inputs(np.arange(6))
     found = load_data(tmp_path, image_size=7)
-    assert found.train.whole.inputs(np.arange(6)).shape == (6, 3, 7, 7)
+    assert found.train.part.inputs(np.arange(6)).shape == (6, 3, 7, 7)
 
 
 def test_the_real_cifar10(shared_data, monkeypatch):

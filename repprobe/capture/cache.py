@@ -73,12 +73,13 @@ def inputs_key(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def machine_key(device: str) -> dict[str, Any]:
+def machine_key(device: str, of_graphs: bool = False) -> dict[str, Any]:
     """Return what changes the last digits: versions, device, and the number of threads."""
     import torch
 
     versions = {}
-    for package in ("repprobe", "torch", "numpy"):
+    packages = ("repprobe", "torch", "numpy", *(["torch-geometric"] if of_graphs else []))
+    for package in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     return {

@@ -75,8 +75,12 @@ class Inputs:
     @cached_property
     def rows(self) -> Rows:
         """Return how many rows an example has at each level, by estimate."""
-        of_graphs = isinstance(self._one, Graphs)
-        return examples.rows_per_example(self._parts) if of_graphs else ONE_EACH
+        return examples.rows_per_example(self._parts) if self.of_graphs else ONE_EACH
+
+    @property
+    def of_graphs(self) -> bool:
+        """Whether the inputs are graphs, or nodes of one."""
+        return isinstance(self._one, Graphs)
 
     @property
     def whole(self) -> bool:

@@ -77,7 +77,7 @@ class Job:
         return {
             **cache.model_key(self.inputs.model),
             **cache.inputs_key(self.inputs),
-            **cache.machine_key(self.device),
+            **cache.machine_key(self.device, self.inputs.of_graphs),
             "dtype": self.precision.name,
             "layers": list(self.patterns),
             "pooling": [self.pooling.mode, self.pooling.width, self.pooling.seed],

@@ -147,6 +147,15 @@ class Pooler:
             x = step(x)
         return x
 
+    def unseen(self, pooled: Tensor, activation: Tensor, grouping: Grouping | None = None) -> int:
+        """Return in how many examples NaN or infinity left no trace in what was pooled."""
+        if not self.partial:
+            return 0
+        marked = ~torch.isfinite(activation).flatten(1).all(1)
+        if self._over is not None and grouping is not None:
+            marked = grouping.holding(marked, self._over[0])
+        return int((torch.isfinite(pooled).all(1) & marked).sum())
+
 
 def _channels_first(x: Tensor) -> Tensor:
     return x.movedim(-1, 1)

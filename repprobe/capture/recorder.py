@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -130,12 +129,7 @@ class Recorder:
         pooler = self._poolers[layer]
         with uncast(activation.device):
             pooled = own(pooler(activation, self._grouping), activation)
-        if pooler.partial:
-            # what max or cls leave out counts as well
-            marked = ~torch.isfinite(activation).flatten(1).all(1)
-            if self._grouping is not None and layer.level != "example":
-                marked = self._grouping.holding(marked, layer.level)
-            self.unseen[layer.name] = int((torch.isfinite(pooled).all(1) & marked).sum())
+        self.unseen[layer.name] = pooler.unseen(pooled, activation, self._grouping)
         self.features[layer.name] = pooled
 
 

@@ -38,9 +38,9 @@ def default_layers(trace: Trace) -> list[Layer]:
     that put out the same values, else it is `<head>.input`; if it is as long as the group before
     it, an activation without a module stands between them, and it takes that group's place.
 
-    Of graphs, a module that passes messages is never opened: each round is one stage. What is
-    pooled from the nodes of a graph stands beside the last stage of the nodes. Where the head is
-    such a module, its output is the last layer.
+    A module that passes messages along the edges of a graph counts as a single module: a round
+    is one stage, with the norms and activations after it, and may be the head. What is pooled
+    from the nodes of a graph takes no stage's place.
 
     Layers that cannot be recorded are in the list, with the reason.
     """
@@ -49,9 +49,10 @@ def default_layers(trace: Trace) -> list[Layer]:
     for call in _opened(trace, trace.root):
         if head is not None and head in call.walk():
             _last_hidden(trace, stages, head)
-            stages.append(_Stage(_answering(trace, head), open=False))
+            stages.append(_Stage(_main(head), open=False))
         elif call.units:
-            stages.append(_Stage(_main(call), open=len(call.units) == 1))
+            alone = len(call.units) == 1 or call.passes_messages
+            stages.append(_Stage(_main(call), open=alone))
         elif stages and stages[-1].open and _moves_on(call):
             stages[-1].layer = _main(call)
         elif head is None:
@@ -72,16 +73,16 @@ def last_hidden(trace: Trace) -> Layer | None:
 
 def _head(trace: Trace) -> Call | None:
     units = sorted(trace.root.units, key=lambda unit: unit.end)
-    answers = _answers(trace)
+    answers = {answer.digest for answer in trace.root.layers if answer.digest}
     for unit in reversed(units):
         if any(layer.digest in answers for layer in unit.layers):
             return unit
-    return units[-1] if units else None
-
-
-def _answers(trace: Trace) -> set[str]:
-    """Return the digests of what the network puts out."""
-    return {answer.digest for answer in trace.root.layers if answer.digest}
+    if not units:
+        return None
+    call: Call | None = units[-1]
+    while call is not None and not call.passes_messages:
+        call = call.parent
+    return call or units[-1]
 
 
 def _opened(trace: Trace, call: Call) -> Iterator[Call]:
@@ -126,17 +127,6 @@ def _moves_on(call: Call) -> bool:
         return False
     alike = (made.shape, made.level) == (call.given.shape, call.given.level)
     return alike and made.digest != call.given.digest
-
-
-def _answering(trace: Trace, head: Call) -> Layer | None:
-    """Return what the head puts out; of message passing around it, what that puts out."""
-    call: Call | None = head
-    while call is not None and not call.passes_messages:
-        call = call.parent
-    made = _main(head)
-    if call is None or made is None or made.digest in _answers(trace):
-        return made
-    return _main(call)
 
 
 def _last_hidden(trace: Trace, stages: list[_Stage], head: Call) -> None:

@@ -165,7 +165,9 @@ class Sweep:
         recorder = self._recorder
         batch = self._inputs.prepared(raw, recorder.module, self._trace.integer_inputs)
         batch = batch.with_x(batch.x.contiguous(memory_format=self._memory_format))
-        rows = {INPUT: own(self._source(batch.x, Grouping(batch)), batch.x)}
+        grouping = Grouping(batch)
+        pooled = own(self._source(batch.x, grouping), batch.x)
+        unseen = self._source.unseen(pooled, batch.x, grouping)
         try:
             output = recorder.run(batch)
         except Exception as error:
@@ -178,7 +180,8 @@ class Sweep:
         if len(recorder.failed) == len(self.widths) - 1:
             name, reason = next(iter(recorder.failed.items()))
             raise CaptureError(f"none of the layers can be probed ({name}: {reason}).")
-        return batch, {**rows, **recorder.features}, output
+        recorder.unseen[INPUT] = unseen
+        return batch, {INPUT: pooled, **recorder.features}, output
 
     def _whole_notes(self, size: int, bound: int) -> Iterator[str]:
         """Say where a bound cannot be kept since a graph goes through the network whole."""

@@ -124,13 +124,13 @@ def test_sequences_on_a_grid():
     np.testing.assert_allclose(pooled(x, "grid", "sequence", 100), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(("mode", "reduce"), [("mean", np.mean), ("max", np.max)])
+@pytest.mark.parametrize(("mode", "reduce"), [("mean", np.mean), ("max", np.max), ("sum", np.sum)])
 @pytest.mark.parametrize("layout", ["map", "channels-last", "sequence"])
-def test_mean_and_max_go_over_all_positions(mode, reduce, layout):
+def test_mean_max_and_sum_go_over_all_positions(mode, reduce, layout):
     x = torch.randn(3, 5, 6, 7) if layout != "sequence" else torch.randn(3, 5, 7)
     axes = (2, 3) if layout == "map" else tuple(range(1, x.ndim - 1))
     expected = reduce(x.numpy(), axis=axes)
-    np.testing.assert_allclose(pooled(x, mode, layout), expected, atol=1e-6)
+    np.testing.assert_allclose(pooled(x, mode, layout), expected, atol=1e-5)
 
 
 def test_flatten_keeps_every_value_and_projects_what_is_too_wide():
@@ -200,7 +200,7 @@ def test_nan_never_hides():
     x = torch.randn(4, 50, 4, 4)
     x[1, 3, 2, 2] = torch.nan
     x[2, 7, 0, 0] = torch.inf
-    for mode in ("auto", "mean", "grid", "flatten", "none"):
+    for mode in ("auto", "mean", "sum", "grid", "flatten", "none"):
         finite = np.isfinite(pooled(x, mode, width=20)).all(1)
         assert finite.tolist() == [True, False, False, True], mode
 

@@ -13,7 +13,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from repprobe.checkpoints import fingerprints
-from repprobe.errors import CheckpointError, RepprobeError, UnknownNameError, UsageError
+from repprobe.errors import (
+    CheckpointError,
+    RepprobeError,
+    UnknownNameError,
+    UsageError,
+    nearest,
+)
 from repprobe.zoo import registry
 from repprobe.zoo.registry import Shapes
 
@@ -23,6 +29,9 @@ if TYPE_CHECKING:
 FORMS = "torchvision:NAME, timm:NAME, zoo:NAME or file.py:function"
 LIBRARIES = ("torchvision", "timm", "zoo")
 """Sources of named networks; building one runs no code of the user's, nor of a file's."""
+
+LOADS_MORE = ("pretrained", "checkpoint", "weights", "cache")
+"""How arguments begin that have a builder read or download weights: only the user may give them."""
 
 
 def build(
@@ -94,7 +103,7 @@ def _maker(architecture: str) -> Callable[..., tuple[Callable[..., nn.Module], d
     """Return what finds a library's builder, and the arguments that the shapes tell."""
     source, _, name = architecture.rpartition(":")
     if source not in LIBRARIES or not name:
-        raise UsageError(f"--arch '{architecture}' is not {FORMS}{_guess(architecture)}.")
+        raise UsageError(f"architecture '{architecture}' is not {FORMS}{_guess(architecture) or '.'}")
     return {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm}[source]
 
 
@@ -105,7 +114,8 @@ def _guess(text: str) -> str:
         return f"; did you mean zoo:{name}?"
     if importlib.util.find_spec("torchvision") and name in _torchvision_names():
         return f"; did you mean torchvision:{name}?"
-    return ""
+    near = [f"zoo:{known}" for known in nearest(name, registry.names(), 2)]
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _zoo(name: str, given: Mapping[str, Any], shapes: Shapes) -> tuple[Any, dict[str, Any]]:

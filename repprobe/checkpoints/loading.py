@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from repprobe.checkpoints.state_dict import StateDict
 
 _OWN = ("architecture", "arguments", "preprocess")
-_LOADS_MORE = ("pretrained", "checkpoint", "weights", "cache")
 _TF_NOTE = (
     "torchvision's own weights of this network expect --preprocess 0.5/0.5: the input transform "
     "it has for them is off."
@@ -120,11 +119,13 @@ def _network(
 
 def _own_arguments(state: StateDict, label: str) -> dict[str, Any]:
     """Return the builder's arguments from the file, unless they would read another file."""
+    from repprobe.checkpoints import architectures
+
     arguments = state.beside.get("arguments", {})
     if not isinstance(arguments, dict) or not all(isinstance(k, str) for k in arguments):
         raise CheckpointError(f"'{label}': its entry 'arguments' is not a dictionary of names.")
     for name in arguments:
-        if name.startswith(_LOADS_MORE):
+        if name.startswith(architectures.LOADS_MORE):
             raise CheckpointError(
                 f"'{label}': its entry 'arguments' sets {name}, which only the user may do; give "
                 "--arch."

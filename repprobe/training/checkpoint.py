@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from repprobe.checkpoints.architectures import LOADS_MORE
 from repprobe.checkpoints.reading import read
 from repprobe.checkpoints.saving import save_checkpoint
 from repprobe.errors import CheckpointError, UsageError
@@ -51,7 +52,7 @@ def header(plan: Plan, preprocess: str) -> dict[str, Any]:
     matrix = None if noise is None else noise.transition
     return {
         "architecture": plan.architecture,
-        "arguments": plan.arguments,
+        "arguments": {k: v for k, v in plan.arguments.items() if not k.startswith(LOADS_MORE)},
         "preprocess": preprocess,
         "method": plan.method,
         "method_arguments": plan.method_arguments,
@@ -122,6 +123,14 @@ def find(plan: Plan) -> Stored | None:
     if difference:
         raise UsageError(f"'{path}' was trained with {difference}; {_HINT}")
     return Stored(found["epoch"], found["epochs"], list(found["history"]), found)
+
+
+def epochs_in(path: Path) -> int:
+    """Return how many epochs the checkpoint of a run has; 0 if there is none."""
+    try:
+        return int(read(path).data["epoch"])
+    except (CheckpointError, LookupError, TypeError):
+        return 0
 
 
 def _difference(found: Mapping[str, Any], plan: Plan) -> str:

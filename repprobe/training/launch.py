@@ -1,26 +1,35 @@
-"""Starts a run on its devices, by Lightning Fabric."""
+"""Starts a run on its devices, by Lightning Fabric: here, or in processes of its own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+import pickle
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch import multiprocessing
 
-from repprobe.errors import UsageError
+from repprobe.errors import RepprobeError, UsageError
+from repprobe.training import checkpoint
 from repprobe.training.checkpoint import Stored
 from repprobe.training.inputs import Progress
-from repprobe.training.loop import OnEpoch, Record, Run
+from repprobe.training.loop import OnEpoch, Record, Run, kept
 from repprobe.training.plan import Plan
 from repprobe.training.settings import PRECISIONS, TrainSettings
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 
 def run(plan: Plan, stored: Stored | None, on_epoch: OnEpoch, progress: Progress) -> list[Record]:
     """Train as planned and return the history; errors are those of `Run`."""
     fabric = _fabric(plan.settings)
-    return Run(plan, fabric, stored, on_epoch, progress).train()
+    if plan.settings.devices == 1:
+        return Run(plan, fabric, stored, on_epoch, progress).train()
+    return _run_apart(fabric, plan, stored is not None, on_epoch, progress)
 
 
 def _fabric(settings: TrainSettings) -> Fabric:
@@ -31,14 +40,17 @@ def _fabric(settings: TrainSettings) -> Fabric:
     UsageError
         They cannot be used here, or not with that precision.
     """
-    from lightning_fabric import Fabric
-
-    device = _device(settings.device)
+    device, count = _device(settings.device), settings.devices
     if settings.precision == "16" and device.type == "cpu":
         raise UsageError("precision 16 needs a GPU; take bf16 or 32.")
+    if count > 1 and device.index is not None:
+        raise UsageError(f"'{settings.device}' is one device; for {count} take {device.type}.")
+    if device.type == "cuda" and count > torch.cuda.device_count():
+        raise UsageError(f"there are {torch.cuda.device_count()} GPUs here, not {count}.")
     return Fabric(
         accelerator=device.type,
-        devices=1 if device.index is None else [device.index],
+        devices=count if device.index is None else [device.index],
+        strategy="auto" if count == 1 else _QuietDDP(start_method="spawn"),
         precision=PRECISIONS[settings.precision],  # type: ignore[arg-type]
     )
 
@@ -47,7 +59,80 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
+        torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"the device '{name}' cannot be used: {reason}") from None
+    return torch.device(name)
+
+
+def _run_apart(
+    fabric: Fabric, plan: Plan, resume: bool, on_epoch: OnEpoch, progress: Progress
+) -> list[Record]:
+    """Train in one process per device; what they report is passed on to the callbacks here."""
+    try:
+        sent = pickle.dumps(plan)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise UsageError(
+            f"'{plan.data.name}' cannot be sent to other processes ({error}); take one device."
+        ) from None
+    events = multiprocessing.get_context("spawn").SimpleQueue()
+
+    def listen() -> None:
+        while (event := events.get()) is not None:
+            (on_epoch if len(event) == 1 else progress)(*event)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        with _stopping_children():
+            outcome = fabric.launch(partial(_work, sent=sent, resume=resume, events=events))
+    except KeyboardInterrupt:
+        done, epochs = checkpoint.epochs_in(plan.out), plan.recipe.epochs
+        raise KeyboardInterrupt(kept(done, epochs, plan.out)) from None
+    finally:
+        events.put(None)
+        listener.join()
+    if isinstance(outcome, RepprobeError):
+        raise outcome
+    history: list[Record] = outcome
+    return history
+
+
+def _work(
+    fabric: Fabric, *, sent: bytes, resume: bool, events: Any
+) -> list[Record] | RepprobeError:
+    """Train in one of several processes, which all end alike; only the first one reports."""
+    plan: Plan = pickle.loads(sent)
+
+    def report(*event: Any) -> None:
+        events.put(event)
+
+    try:
+        stored = checkpoint.find(plan) if resume else None
+        return Run(plan, fabric, stored, report, report).train()
+    except RepprobeError as error:
+        return error
+
+
+class _QuietDDP(DDPStrategy):
+    """Data parallelism that does not announce itself."""
+
+    def setup_environment(self) -> None:
+        logger = logging.getLogger("lightning_fabric")
+        level = logger.level
+        logger.setLevel(logging.WARNING)
+        super().setup_environment()
+        logger.setLevel(level)
+
+
+@contextmanager
+def _stopping_children() -> Iterator[None]:
+    """End the processes that were started inside if anything is raised."""
+    before = set(multiprocessing.active_children())
+    try:
+        yield
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+        raise

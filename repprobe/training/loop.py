@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from repprobe.checkpoints.atomic import remove_leftovers
 from repprobe.checkpoints.preprocessing import Preprocessing
 from repprobe.errors import RepprobeError
 from repprobe.training import architecture, checkpoint, schedule
@@ -110,6 +112,7 @@ class Run:
         epochs, out = self._plan.recipe.epochs, self._plan.out
         if self._saved < 0:
             self._save()
+            self._keep()
         saved_at = time.monotonic()
         if self._first:
             self._progress("train", self._done, epochs)
@@ -118,7 +121,8 @@ class Run:
                 for number in range(self._done, epochs):
                     self._train_epoch(number)
                     self._done = number + 1
-                    if self._done == epochs or time.monotonic() - saved_at > SAVE_EVERY:
+                    is_due = self._done == epochs or time.monotonic() - saved_at > SAVE_EVERY
+                    if self._fabric.broadcast(is_due):
                         self._save()
                         saved_at = time.monotonic()
                     self._keep()
@@ -126,9 +130,7 @@ class Run:
                         self._on_epoch(self._history[-1])
                         self._progress("train", self._done, epochs)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"{self._saved} of {epochs} epochs are kept in {out}; the same command goes on"
-            ) from None
+            raise KeyboardInterrupt(kept(self._saved, epochs, out)) from None
         return self._history
 
     def _train_epoch(self, number: int) -> None:
@@ -174,18 +176,19 @@ class Run:
                 network.step(rate)
         self._check_losses(found[checked:], epoch.number, checked, rate)
         self._check_weights(epoch.number, len(found), rate)
-        return float(torch.stack(found).mean()) if found else float("nan")
+        return float(self._over_processes(torch.stack(found)).mean()) if found else float("nan")
 
     def _check_losses(self, losses: list[Tensor], epoch: int, before: int, rate: float) -> None:
         if not losses:
             return
-        values = torch.stack(losses)
-        if self._fabric.world_size > 1:  # all processes have to stop
-            values = cast("Tensor", self._fabric.all_reduce(values, reduce_op="mean"))
+        values = self._over_processes(torch.stack(losses))  # all of them have to stop
         bad = torch.nonzero(~values.isfinite()).flatten()
         if len(bad):
             value = float(values[bad[0]])
             self._stop(f"the loss became {value}", epoch, before + int(bad[0]) + 1, rate)
+
+    def _over_processes(self, values: Tensor) -> Tensor:
+        return cast("Tensor", self._fabric.all_reduce(values, reduce_op="mean"))
 
     def _check_weights(self, epoch: int, steps: int, rate: float) -> None:
         for network in self._networks:
@@ -241,22 +244,33 @@ class Run:
         self._done = stored.epoch
 
     def _save(self) -> None:
-        if self._first:
-            resume = {
-                "optimizers": [n.optimizer.state_dict() for n in self._networks],
-                "method_state": self._method.state(),
-                "precision_state": self._fabric.strategy.precision.state_dict(),
-            }
-            out = self._plan.out
-            checkpoint.save(out, self._head, self._networks, self._so_far(), resume)
+        resume = {
+            "optimizers": [n.optimizer.state_dict() for n in self._networks],
+            "method_state": self._method.state(),
+            "precision_state": self._fabric.strategy.precision.state_dict(),
+        }
+        self._write(self._plan.out, resume)
         self._saved = self._done
 
     def _keep(self) -> None:
         """Write a snapshot if it is this epoch's turn."""
         every, out = self._plan.settings.keep_every, self._plan.out
-        if every and self._done % every == 0 and self._first:
+        if every and self._done % every == 0:
             path = out.with_name(f"{out.stem}-epoch-{self._done:03d}{out.suffix}")
-            checkpoint.save(path, self._head, self._networks, self._so_far())
+            remove_leftovers(path)
+            self._write(path)
+
+    def _write(self, path: Path, resume: Mapping[str, Any] | None = None) -> None:
+        """Write a checkpoint in the first process; if it cannot be, all processes raise."""
+        failure: RepprobeError | None = None
+        if self._first:
+            try:
+                checkpoint.save(path, self._head, self._networks, self._so_far(), resume)
+            except RepprobeError as error:
+                failure = error
+        failure = self._fabric.broadcast(failure)
+        if failure is not None:
+            raise failure
 
     def _so_far(self) -> dict[str, Any]:
         return {
@@ -264,3 +278,8 @@ class Run:
             "epochs": self._plan.recipe.epochs,
             "history": self._history,
         }
+
+
+def kept(done: int, epochs: int, out: Path) -> str:
+    """Say what is left of a run that was interrupted."""
+    return f"{done} of {epochs} epochs are kept in {out}; the same command goes on"

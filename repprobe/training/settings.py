@@ -41,7 +41,7 @@ class TrainSettings:
     device : "auto", "cpu", "cuda", "cuda:1", …
     devices : how many processes or GPUs share each batch.
     precision : "32", "bf16" or "16" (mixed, on a GPU).
-    keep_every : also keep the network after every so many epochs, in OUT-epoch-010.pt, ….
+    keep_every : also keep the network as it was every so many epochs, in OUT-epoch-000.pt, ….
     evaluate_every : epochs between measurements; the last is always measured.
     restart : whether what lies at `out` is replaced.
     """

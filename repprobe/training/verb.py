@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from repprobe.checkpoints.atomic import remove_leftovers
 from repprobe.data import Data, Task, load_data
 from repprobe.errors import OutputError, UsageError
 from repprobe.noise import NoisyLabels
@@ -24,7 +25,8 @@ class Trained:
     Attributes
     ----------
     path : the checkpoint.
-    architecture, method : by their full names.
+    architecture, arguments : what builds the network.
+    method : its name.
     task : of the data.
     history : one record per epoch; see `train`.
     noise : the labels that were learned; None where no noise law was named.
@@ -36,6 +38,7 @@ class Trained:
 
     path: Path
     architecture: str
+    arguments: dict[str, Any]
     method: str
     task: Task
     history: tuple[Record, ...]
@@ -115,13 +118,14 @@ def train(
     if stored is None or done < plan.recipe.epochs:
         from repprobe.training import launch
 
-        _make_folder(path)
+        _prepare_folder(path)
         history = launch.run(
             plan, stored, on_epoch or (lambda record: None), progress or (lambda *step: None)
         )
     return Trained(
         path=path,
         architecture=plan.architecture,
+        arguments=plan.arguments,
         method=plan.method,
         task=data.task,
         history=tuple(history),
@@ -141,11 +145,12 @@ def _checked(path: Path) -> Path:
     return path
 
 
-def _make_folder(path: Path) -> None:
+def _prepare_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"'{path.parent}' cannot be written: {error.strerror}.") from None
+    remove_leftovers(path)
 
 
 def _notes(plan: Plan, done: int, planned: int) -> tuple[str, ...]:

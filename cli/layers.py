@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -124,7 +124,10 @@ def show(run: Run) -> None:
     for model, diagnosis in zip(run.info["models"], run.info["diagnoses"], strict=True):
         best = diagnosis["best"] and diagnosis["best"]["layer"]
         scores = run.scores.where(model=model["name"])
-        say(f"{model['name']}: {model['architecture']}, {model['parameters']:,} parameters")
+        say(
+            f"{model['name']}: {model['architecture']}, {model['parameters']:,} parameters"
+            f"{_origin(model['metadata'])}"
+        )
         if len(scores.budgets) > 1:
             what = "R²" if scores.metric == "r2" else "accuracy in %"
             say(f"{what} with 95 % intervals, by number of clean labels")
@@ -167,6 +170,14 @@ def default_folder(models: Sequence[Path], data: str) -> Path:
 
     first = models[0].stem + (f"-and-{len(models) - 1}-more" if len(models) > 1 else "")
     return free_name(Path("runs") / f"{first}-{Path(data).stem}")
+
+
+def _origin(metadata: Mapping[str, Any]) -> str:
+    """Return how a network of `repprobe train` was trained; nothing for one of other making."""
+    method, noise = metadata.get("method"), metadata.get("noise")
+    if not isinstance(method, str) or not isinstance(noise, str):
+        return ""
+    return f", trained by {method} on {'labels as they are' if noise == 'none' else noise}"
 
 
 def _list(models: Sequence[Path], data: str, settings: dict[str, Any], as_json: bool) -> None:

@@ -16,6 +16,7 @@ from repprobe.errors import RepprobeError
 
 from .demo import demo
 from .layers import layers
+from .train import train
 
 app = typer.Typer(
     name="repprobe",
@@ -43,6 +44,7 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 
 
 app.command()(_interruptible(layers))
+app.command()(_interruptible(train))
 app.command()(_interruptible(demo))
 
 # The base of all complaints about the command line: where it stands depends on the version.

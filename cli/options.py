@@ -11,6 +11,21 @@ from repprobe.errors import UsageError
 
 _MODEL, _LAYERS, _PROBE, _RUN = "The network", "The layers", "The probes", "The run"
 
+NOISE_FORMS = (
+    *("none", "uniform:R (the true class included)", "symmetric:R", "flipped:R"),
+    *("flipped:FROM>TO,FROM>TO:R", "flipped:FILE.json:R", "flipped:blocks:R", "pair:R"),
+    *("matrix:FILE", "instance:R", "human:aggre|worse|random1|random2|random3", "file:FILE"),
+    *("and for regression gaussian:MEAN,STD:R", "gamma:K,THETA:R", "student-t:R"),
+    "student-t:DF,SCALE:R",
+)
+"""As in `repprobe.noise`, whose numpy and scipy help must not wait for."""
+
+METHODS = (
+    *("ce", "forward", "gce", "sce", "mixup", "co-teaching", "elr", "dividemix"),
+    *("and for regression mse", "mae"),
+)
+SCHEDULES = ("constant", "cosine", "linear:80", "step:0.1@40,80", "exponential:0.99", "halve:50")
+
 DataOption = Annotated[
     str,
     typer.Option(
@@ -44,8 +59,8 @@ PreprocessOption = Annotated[
     typer.Option(
         metavar="HOW",
         rich_help_panel=_MODEL,
-        help="imagenet, cifar10, unit, none or MEAN/STD such as 0.5/0.25. "
-        "[default: the checkpoint's own, else unit]",
+        help="imagenet, cifar10, unit, none or MEAN/STD such as 0.5/0.25.",
+        show_default="the checkpoint's own, else unit",
     ),
 ]
 ImageSizeOption = Annotated[
@@ -64,8 +79,8 @@ LayersOption = Annotated[
         "-l",
         metavar="PATTERN",
         rich_help_panel=_LAYERS,
-        help="Glob pattern over dotted layer names, repeatable; 'all' takes every leaf. "
-        "[default: one layer per stage]",
+        help="Glob pattern over dotted layer names, repeatable; 'all' takes every leaf.",
+        show_default="one layer per stage",
     ),
 ]
 PoolOption = Annotated[
@@ -84,7 +99,8 @@ ProbeOption = Annotated[
     typer.Option(
         metavar="PROBE",
         rich_help_panel=_PROBE,
-        help="logistic, ridge, least-squares or knn. [default: logistic; ridge for regression]",
+        help="logistic, ridge, least-squares or knn.",
+        show_default="logistic; ridge for regression",
     ),
 ]
 DistanceOption = Annotated[
@@ -92,7 +108,8 @@ DistanceOption = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=_PROBE,
-        help="euclidean or cosine, of standardized features; for --probe knn. [default: euclidean]",
+        help="euclidean or cosine, of standardized features; for --probe knn.",
+        show_default="euclidean",
     ),
 ]
 CleanOption = Annotated[
@@ -101,7 +118,8 @@ CleanOption = Annotated[
         metavar="N|all,…",
         rich_help_panel=_PROBE,
         help="Clean labels that probes are fitted on, drawn from the training part; several "
-        "numbers, as in 100,1000,all, give nested budgets. [default: 5000 or all]",
+        "numbers, as in 100,1000,all, give nested budgets.",
+        show_default="5000 or all",
     ),
 ]
 SeedsOption = Annotated[
@@ -128,7 +146,8 @@ BatchSizeOption = Annotated[
     typer.Option(
         min=1,
         rich_help_panel=_RUN,
-        help="Inputs per forward pass; halved where memory is short. [default: chosen]",
+        help="Inputs per forward pass; halved where memory is short.",
+        show_default="chosen",
     ),
 ]
 MemoryOption = Annotated[
@@ -137,8 +156,8 @@ MemoryOption = Annotated[
         metavar="SIZE",
         rich_help_panel=_RUN,
         help="Memory for features and activations, such as 500M or 2G; past it features go to "
-        "disk, and on the CPU batches get smaller. "
-        "[default: a quarter of the machine's]",
+        "disk, and on the CPU batches get smaller.",
+        show_default="a quarter of the machine's",
     ),
 ]
 CacheOption = Annotated[
@@ -156,7 +175,8 @@ OutOption = Annotated[
         "-o",
         metavar="DIR",
         rich_help_panel=_RUN,
-        help="Folder for scores.csv, run.json and pictures. [default: runs/MODEL-DATA]",
+        help="Folder for scores.csv, run.json and pictures.",
+        show_default="runs/MODEL-DATA",
     ),
 ]
 JsonOption = Annotated[
@@ -205,15 +225,15 @@ def _budget(part: str, text: str) -> int | str:
     return number
 
 
-def parse_arguments(pairs: list[str] | None) -> dict[str, object]:
-    """Read KEY=VALUE pairs; values are Python literals where they can be, else text."""
+def parse_arguments(pairs: list[str] | None, option: str = "--arch-arg") -> dict[str, object]:
+    """Read the KEY=VALUE pairs of an option; values are Python literals, or else text."""
     import ast
 
     arguments: dict[str, object] = {}
     for pair in pairs or []:
         key, found, value = pair.partition("=")
         if not found or not key.isidentifier():
-            raise UsageError(f"--arch-arg takes KEY=VALUE, not '{pair}'.")
+            raise UsageError(f"{option} takes KEY=VALUE, not '{pair}'.")
         try:
             arguments[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

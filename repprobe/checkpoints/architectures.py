@@ -103,7 +103,8 @@ def _maker(architecture: str) -> Callable[..., tuple[Callable[..., nn.Module], d
     """Return what finds a library's builder, and the arguments that the shapes tell."""
     source, _, name = architecture.rpartition(":")
     if source not in LIBRARIES or not name:
-        raise UsageError(f"architecture '{architecture}' is not {FORMS}{_guess(architecture) or '.'}")
+        guess = _guess(architecture) or "."
+        raise UsageError(f"architecture '{architecture}' is not {FORMS}{guess}")
     return {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm}[source]
 
 

@@ -19,7 +19,7 @@ def run(tmp_path):
     )
     own = replace(row, layer="output", order=2, probe="none", clean_labels=0, seed="")
     scores = Scores([row, replace(row, clean_labels=1000, value=0.7, high=0.72), own])
-    model = {"name": "net", "architecture": "zoo:mlp", "parameters": 1234}
+    model = {"name": "net", "architecture": "zoo:mlp", "parameters": 1234, "metadata": {}}
     for name in ("scores.csv", "run.json", "heatmap.png", "budgets.svg"):
         (tmp_path / name).touch()
     info = {"models": [model], "diagnoses": [d.to_dict() for d in diagnose(scores)]}
@@ -43,6 +43,21 @@ def test_one_budget_is_shown_with_interval_and_bar(run, capsys):
     one = Run(Scores(run.scores.rows[1:]), run.info)
     show(one)
     assert "95 % interval" in capsys.readouterr().out.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({"method": "elr", "noise": "pair:0.4"}, ", trained by elr on pair:0.4"),
+        ({"method": "ce", "noise": "none"}, ", trained by ce on labels as they are"),
+        ({"method": 3, "noise": "pair:0.4"}, ""),
+        ({"noise": "film grain"}, ""),
+    ],
+)
+def test_the_origin_of_a_trained_network_is_told(run, capsys, metadata, told):
+    run.info["models"][0]["metadata"] = metadata
+    show(run)
+    assert capsys.readouterr().out.splitlines()[0] == f"net: zoo:mlp, 1,234 parameters{told}"
 
 
 def test_json_has_the_figures_of_every_budget(run, capsys):

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from repprobe.data.dataset import ArrayPart
-from repprobe.data.graphs.parts import GraphPart, NodePart
+from repprobe.data.graphs.parts import GraphPart
 from repprobe.data.source import Source
 from repprobe.errors import DataError
 
@@ -39,7 +39,7 @@ def fingerprint(source: Source, image_size: int | None, split_seed: int | None) 
             if isinstance(part, ArrayPart):
                 digest.update(f"{part.array.dtype} {part.array.shape}\n".encode())
                 digest.update(part.array.tobytes() + part.labels.tobytes())
-            elif isinstance(part, GraphPart | NodePart):
+            elif isinstance(part, GraphPart):
                 for array in part.arrays():
                     digest.update(f"{array.dtype} {array.shape}\n".encode() + array.tobytes())
     return digest.hexdigest()

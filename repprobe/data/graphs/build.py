@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.data.graphs.parts import GraphPart, Labels, starts_of
+from repprobe.data.graphs.parts import GraphPart, starts_of
+from repprobe.data.labels import Labels
 from repprobe.errors import DataError
 
 Features = NDArray[np.uint8] | NDArray[np.float32]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.data.graphs.graphs import Graphs
+from repprobe.data.labels import Labels
 
-Labels = NDArray[np.int64] | NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 
 
@@ -87,11 +87,6 @@ class NodePart:
         nodes = self.nodes[indices]
         graph = np.zeros(len(self.x), np.int64)
         return Graphs(self.x, self.edges, graph, len(nodes), nodes, self.edge_features)
-
-    def arrays(self) -> list[NDArray[Any]]:
-        """Return everything that makes up the part."""
-        features = [] if self.edge_features is None else [self.edge_features]
-        return [self.x, self.edges, self.nodes, self.labels, *features]
 
 
 def both_ways(edges: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.data.graphs.build import Features, as_features, build_graphs, check_edges
-from repprobe.data.graphs.parts import Labels
-from repprobe.data.labels import task_of
+from repprobe.data.labels import Labels, task_of
 from repprobe.data.source import Source
 from repprobe.errors import DataError
 

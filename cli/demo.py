@@ -53,6 +53,7 @@ def demo(
 
 def _train(path: Path, ratio: float, seed: int, progress: Any) -> Path:
     """Train a small CNN on digits whose labels are uniform noise in a share of `ratio`."""
+    from repprobe.data import load_data
     from repprobe.training import train
 
     def train_progress(stage: str, done: int, total: int) -> None:
@@ -61,7 +62,7 @@ def _train(path: Path, ratio: float, seed: int, progress: Any) -> Path:
 
     train(
         "zoo:small-cnn",
-        "digits",
+        load_data("digits", seed=seed),
         out=path,
         noise=f"uniform:{ratio}",
         epochs=EPOCHS,

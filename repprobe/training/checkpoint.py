@@ -62,7 +62,8 @@ def header(plan: Plan, preprocess: str) -> dict[str, Any]:
         "noisy_labels": labels.float() if labels.is_floating_point() else labels,
         "train_rows": torch.from_numpy(plan.rows),
         "seed": plan.settings.seed,
-        "data": {"name": plan.data.name, "fingerprint": plan.data.fingerprint},
+        "data": plan.data.name,
+        "data_fingerprint": plan.data.fingerprint,
         "settings": settings_entry(plan),
         "versions": describe_versions(),
     }
@@ -141,7 +142,7 @@ def _difference(found: Mapping[str, Any], plan: Plan) -> str:
     pairs += [("method", found["method"], now["method"])]
     pairs += _by_key(f"{plan.method}'s", found["method_arguments"], now["method_arguments"])
     pairs += [(name, found[name], now[name]) for name in ("seed", "noise")]
-    pairs += [("data of fingerprint", *(e["data"]["fingerprint"][:12] for e in (found, now)))]
+    pairs += [("data of fingerprint", *(e["data_fingerprint"][:12] for e in (found, now)))]
     pairs += [("preprocessing", found["preprocess"], now["preprocess"])]
     for name in _SHAPING:
         shown = name.replace("_", " ")

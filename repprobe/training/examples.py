@@ -80,7 +80,7 @@ class TrainingSet:
         edges = list(range(size, len(order), size))
         if edges and len(order) - edges[-1] < 2 * self._processes:
             edges.pop()
-        for batch in np.split(order, edges):
+        for batch in np.split(order, edges) if len(order) else ():
             draws = generator.random((views, len(batch), DRAWS)) if self._augment else None
             share = slice(
                 self._rank, len(batch) // self._processes * self._processes, self._processes

@@ -40,7 +40,7 @@ class TrainedNetwork:
         self._wrapped, self._stepping = fabric.setup(module, self.optimizer)
 
     def __call__(self, inputs: Fed) -> Tensor:
-        return answer_of(inputs.run(self._wrapped), self._flat)
+        return self._answer(inputs, self._wrapped)
 
     @property
     def training(self) -> bool:
@@ -69,16 +69,26 @@ class TrainedNetwork:
         size = len(chosen) if inputs.whole else batch_size
         with evaluating(self.module), torch.no_grad(), self._fabric.autocast():
             found = [
-                answer_of(inputs.fed(chosen[start : start + size]).run(self.module), self._flat)
+                self._answer(inputs.fed(chosen[start : start + size]), self.module)
                 for start in range(0, len(chosen), size)
             ]
         return torch.cat(found).float()
 
+    def _answer(self, inputs: Fed, module: nn.Module) -> Tensor:
+        answer: Tensor = answer_of(inputs.run(module), inputs)
+        return answer[:, 0] if self._flat and answer.ndim == 2 else answer
 
-def answer_of(output: Any, flat: bool) -> Tensor:
-    """Return the answer in what a network put out; some have it as `logits` beside other heads."""
-    answer: Tensor = getattr(output, "logits", output)
-    return answer[:, 0] if flat and answer.ndim == 2 else answer
+
+def answer_of(output: Any, inputs: Fed) -> Any:
+    """Return what stands for the examples in what a network put out.
+
+    Some networks have their answer as `logits` beside those of other heads; where nodes are the
+    examples, the answers to all nodes are put out.
+    """
+    answer = getattr(output, "logits", output)
+    if inputs.nodes is not None and isinstance(answer, Tensor) and len(answer) == len(inputs.x):
+        return answer[inputs.nodes]
+    return answer
 
 
 @contextmanager
@@ -98,13 +108,12 @@ def check_answers(module: nn.Module, inputs: Inputs, width: int, name: str) -> N
     fed = inputs.fed(np.arange(min(2, len(inputs))))
     try:
         with evaluating(module), torch.no_grad():
-            output = fed.run(module)
+            output = answer_of(fed.run(module), fed)
     except RepprobeError:
         raise
     except Exception as error:  # whatever a network may raise at inputs it is not made for
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")
         raise UsageError(f"{name} cannot be run on the data: {reason}.") from None
-    output = getattr(output, "logits", output)
     if not isinstance(output, Tensor):
         raise UsageError(f"{name} puts out a {type(output).__name__}, not one tensor.")
     if output.shape != (len(fed), width) and not (width == 1 and output.shape == (len(fed),)):

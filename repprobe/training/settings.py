@@ -37,7 +37,7 @@ class TrainSettings:
         of the training examples (of graphs: the values as they are).
     image_size : side in pixels that images are resized and cropped to; None leaves them.
     limit : number of training examples, drawn as clean labels are; None takes all.
-    seed : of weights, order, augmentation, noise and draws.
+    seed : of weights, order, augmentation, noise, and of what `limit` draws.
     device : "auto", "cpu", "cuda", "cuda:1", …
     devices : how many processes or GPUs share each batch.
     precision : "32", "bf16" or "16" (mixed, on a GPU).
@@ -110,7 +110,7 @@ _WHOLE = {
     "evaluate_every": 1,
 }
 _REAL = {
-    "learning_rate": (0.0, math.inf),
+    "learning_rate": (0.0, 1e30),
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, math.inf),
 }

@@ -72,7 +72,9 @@ def train(
     ----------
     arch : a name of the zoo, zoo:NAME, torchvision:NAME, timm:NAME or file.py:function; number
         of classes, channels and the like are filled in from the data.
-    data : the name or path of a data set, or a `Data`.
+    data : the name or path of a data set, or a `Data`. If it has no test part, the one that is
+        split off does not depend on the seed, so that whoever measures the network later with
+        `load_data`'s default split measures it on what it has not seen.
     out : the checkpoint, e.g. "noisy.pt".
     noise : a law of `repprobe.noise`, e.g. "symmetric:0.6"; None takes labels as they are.
     method : a name of `repprobe.training.methods`; None takes "ce", or "mse" for regression.
@@ -105,7 +107,7 @@ def train(
     chosen = TrainSettings(**settings)
     path = _checked(Path(out))
     if not isinstance(data, Data):
-        data = load_data(data, seed=chosen.seed, image_size=chosen.image_size)
+        data = load_data(data, image_size=chosen.image_size)
     elif chosen.image_size is not None:
         raise UsageError("an image size is for data that are still to be read.")
     plan = make_plan(arch, data, path, noise, method, chosen)

@@ -41,8 +41,8 @@ ArchOption = Annotated[
     typer.Option(
         metavar="ARCH",
         rich_help_panel=_MODEL,
-        help="Architecture, where it cannot be found: torchvision:NAME, timm:NAME, zoo:NAME or "
-        "file.py:function.",
+        help="Architecture, where it cannot be found: torchvision:NAME, timm:NAME, pyg:NAME, "
+        "zoo:NAME or file.py:function.",
     ),
 ]
 ArchArgOption = Annotated[
@@ -88,7 +88,8 @@ PoolOption = Annotated[
     typer.Option(
         metavar="HOW",
         rich_help_panel=_LAYERS,
-        help="How an activation becomes a vector: auto, mean, max, grid, flatten, cls, last, none.",
+        help="How an activation becomes a vector: auto, mean, max, sum, grid, flatten, cls, last, "
+        "none.",
     ),
 ]
 WidthOption = Annotated[

@@ -26,7 +26,7 @@ class Settings:
     Attributes
     ----------
     arch, arch_args : the architecture, where it cannot be found: "torchvision:resnet18",
-        "timm:NAME", "zoo:NAME" or "file.py:function", and arguments for it.
+        "timm:NAME", "pyg:GCN", "zoo:NAME" or "file.py:function", and arguments for it.
     preprocess : "imagenet", "cifar10", "unit", "none" or MEAN/STD; None takes what the
         checkpoint says, else "unit".
     image_size : side in pixels that images are resized and cropped to; None leaves them.

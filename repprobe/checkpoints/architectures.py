@@ -1,4 +1,4 @@
-"""What `--arch` may say: torchvision:NAME, timm:NAME, zoo:NAME or file.py:function."""
+"""What `--arch` may say: torchvision:NAME, timm:NAME, pyg:NAME, zoo:NAME or file.py:function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from repprobe.checkpoints import fingerprints
+from repprobe.checkpoints import fingerprints, pyg
 from repprobe.errors import (
     CheckpointError,
     RepprobeError,
@@ -26,8 +26,8 @@ from repprobe.zoo.registry import Shapes
 if TYPE_CHECKING:
     from torch import nn
 
-FORMS = "torchvision:NAME, timm:NAME, zoo:NAME or file.py:function"
-LIBRARIES = ("torchvision", "timm", "zoo")
+FORMS = "torchvision:NAME, timm:NAME, pyg:NAME, zoo:NAME or file.py:function"
+LIBRARIES = ("torchvision", "timm", "pyg", "zoo")
 """Sources of named networks; building one runs no code of the user's, nor of a file's."""
 
 LOADS_MORE = ("pretrained", "checkpoint", "weights", "cache")
@@ -96,7 +96,11 @@ def argument_names(architecture: str) -> set[str]:
     _maker(architecture)
     if source == "zoo":
         return set(registry.parameters(name))
-    return {"torchvision": {"num_classes"}, "timm": {"num_classes", "in_chans"}}[source]
+    return {
+        "torchvision": {"num_classes"},
+        "timm": {"num_classes", "in_chans"},
+        "pyg": {"in_channels", "out_channels"},
+    }[source]
 
 
 def _maker(architecture: str) -> Callable[..., tuple[Callable[..., nn.Module], dict[str, Any]]]:
@@ -105,7 +109,7 @@ def _maker(architecture: str) -> Callable[..., tuple[Callable[..., nn.Module], d
     if source not in LIBRARIES or not name:
         guess = _guess(architecture) or "."
         raise UsageError(f"architecture '{architecture}' is not {FORMS}{guess}")
-    return {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm}[source]
+    return {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm, "pyg": _pyg}[source]
 
 
 def _guess(text: str) -> str:
@@ -113,6 +117,8 @@ def _guess(text: str) -> str:
     name = text.rpartition(":")[2]
     if name in registry.names():
         return f"; did you mean zoo:{name}?"
+    if name in pyg.FIRST_WEIGHTS:
+        return f"; did you mean pyg:{name}?"
     if importlib.util.find_spec("torchvision") and name in _torchvision_names():
         return f"; did you mean torchvision:{name}?"
     near = [f"zoo:{known}" for known in nearest(name, registry.names(), 2)]
@@ -129,6 +135,23 @@ def _zoo(name: str, given: Mapping[str, Any], shapes: Shapes) -> tuple[Any, dict
     if "input_shape" in given:
         guess = {k: v for k, v in (guess or {}).items() if k != "in_features"}
     return lambda **arguments: registry.build(name, **arguments), guess or {}
+
+
+def _pyg(name: str, given: Mapping[str, Any], shapes: Shapes) -> tuple[Any, dict[str, Any]]:
+    pyg.check_name(name)
+    guesses = pyg.guess_arguments(name, shapes)
+    if len(guesses) > 1 and "jk" not in given:
+        kinds = " or ".join(f"jk={guess['jk']}" for guess in guesses)
+        raise CheckpointError(
+            f"the state dict fits pyg:{name} with {kinds}, which differ in what they compute; say "
+            "which it is with --arch-arg."
+        )
+    if shapes and not guesses and not given:
+        keys = ", ".join(list(shapes)[:3])
+        raise CheckpointError(
+            f"the state dict does not fit pyg:{name}: its keys are of another kind ({keys}, …)."
+        )
+    return lambda **arguments: pyg.build(name, **arguments), guesses[0] if guesses else {}
 
 
 def _torchvision(name: str, given: Mapping[str, Any], shapes: Shapes) -> tuple[Any, dict[str, Any]]:

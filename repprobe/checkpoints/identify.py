@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from repprobe.checkpoints import fingerprints
+from repprobe.checkpoints import fingerprints, pyg
 from repprobe.checkpoints.architectures import FORMS
 from repprobe.checkpoints.fingerprints import Progress
 from repprobe.errors import CheckpointError, UsageError
@@ -26,11 +26,13 @@ class Candidate:
     architecture, arguments : what builds it.
     share : pairs of key and shape that it has in common with the state dict, of all pairs of
         either; 1.0 if it fits.
+    detail : what tells it from another candidate of the same architecture.
     """
 
     architecture: str
     arguments: dict[str, Any]
     share: float
+    detail: str = ""
 
 
 def identify(shapes: Shapes, label: str, progress: Progress | None = None) -> Candidate:
@@ -44,13 +46,14 @@ def identify(shapes: Shapes, label: str, progress: Progress | None = None) -> Ca
         No known architecture fits, or several do; `label` names the file.
     """
     candidates: list[Candidate] = []
-    for family in (_zoo(shapes), _torchvision(shapes, progress)):
+    for family in (_zoo(shapes), _pyg(shapes), _torchvision(shapes, progress)):
         candidates += family
         fitting = [c for c in candidates if c.share == 1.0]
         if len(fitting) > 1:
             raise CheckpointError(
-                f"'{label}' fits {' and '.join(c.architecture for c in fitting)}, which differ in "
-                "what they compute; say which it is with --arch."
+                f"'{label}' fits {' and '.join(c.architecture + c.detail for c in fitting)}, "
+                "which differ in what they compute; say which it is with --arch"
+                f"{' and --arch-arg' if fitting[0].detail else ''}."
             )
         if fitting:
             return fitting[0]
@@ -72,6 +75,20 @@ def _zoo(shapes: Shapes) -> Iterator[Candidate]:
         except UsageError:  # a guess from shapes that no such network has
             continue
         yield Candidate(f"zoo:{name}", guess, _share(own, shapes))
+
+
+def _pyg(shapes: Shapes) -> Iterator[Candidate]:
+    from repprobe.checkpoints.blueprint import blueprint
+
+    for name in pyg.FIRST_WEIGHTS:
+        guesses = pyg.guess_arguments(name, shapes)
+        for guess in guesses:
+            try:
+                own = blueprint(lambda n=name, g=guess: pyg.build(n, **g))  # type: ignore[misc]
+            except Exception:
+                continue
+            detail = f" with jk={guess['jk']}" if len(guesses) > 1 else ""
+            yield Candidate(f"pyg:{name}", guess, _share(own, shapes), detail)
 
 
 def _torchvision(shapes: Shapes, progress: Progress | None) -> Iterator[Candidate]:

@@ -38,9 +38,9 @@ def load_model(
     Parameters
     ----------
     path : a file written by `torch.save` or safetensors.
-    arch : torchvision:NAME, timm:NAME, zoo:NAME or file.py:function; without it the file's
-        own entry is used (if repprobe wrote it), or the architecture is found by the names
-        and shapes of the tensors.
+    arch : torchvision:NAME, timm:NAME, pyg:NAME, zoo:NAME or file.py:function; without it the
+        file's own entry is used (if repprobe wrote it), or the architecture is found by the
+        names and shapes of the tensors.
     arch_args : keyword arguments for the builder that `arch` names.
     preprocess : imagenet, cifar10, unit, none or MEAN/STD; without it the file's own entry is
         used, or "unit".
@@ -92,11 +92,12 @@ def _network(
     progress: Progress | None,
 ) -> tuple[nn.Module, str, dict[str, Any], list[str]]:
     """Build the network: as the user says, as the file says, or as the tensors tell."""
-    from repprobe.checkpoints import architectures, identify
+    from repprobe.checkpoints import architectures, identify, pyg
     from repprobe.checkpoints.blueprint import shapes_of
 
-    # no named network has all its keys under one name, so the longest prefix is a wrapper's
-    shapes = shapes_of(state.without(state.levels()[-1]))
+    # but for `convs`, no named network has all its keys under one name: the rest is a wrapper's
+    wrappers = [prefix for prefix in state.levels() if pyg.ROUNDS not in prefix]
+    shapes = shapes_of(state.without(wrappers[-1]))
     notes: list[str] = []
     given = dict(arch_args or {})
     own = state.beside.get("architecture")
@@ -111,6 +112,8 @@ def _network(
     if not arch:
         found = identify.identify(shapes, label, progress)
         arch, given = found.architecture, found.arguments
+        if arch.startswith("pyg:"):
+            notes.append(pyg.UNTOLD.format(arch))
     module, arguments = architectures.build(arch, given, shapes)
     if arch in ("torchvision:googlenet", "torchvision:inception_v3"):
         notes.append(_TF_NOTE)

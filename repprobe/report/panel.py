@@ -114,7 +114,7 @@ class Panel:
             return
         margin = 0.06 * (high - low) or 0.5 * abs(high) or 1.0
         ax.set_ylim(low - margin, high + margin)
-        ax.locator_params(axis="y", nbins=4)
+        ax.locator_params(axis="y", nbins=6 if height > 1 else 4)
 
     def _name_lines(self, ax: Axes, height: float) -> None:
         to_share = ax.transData + ax.transAxes.inverted()
@@ -144,12 +144,14 @@ class Panel:
         return text
 
     def _quantity(self, value: float) -> str:
-        if self.measure in ("mse", "loss"):
-            text = f"{value:.3g}"
+        percent = self.measure in ("accuracy", "mape")
+        if 1000 <= abs(value) < 1e6:
+            text = f"{value:,.0f}"
+        elif percent and abs(value) < 1000:
+            text = f"{value:.1f}"
         else:
-            text = f"{value:.1f}" if abs(value) < 1000 else f"{value:.3g}"
-            text += f"{style.NBSP}%"
-        return text.replace("-", "−")
+            text = f"{value:.3g}"
+        return text.replace("-", "−") + (f"{style.NBSP}%" if percent else "")
 
 
 def spread(places: Sequence[float], gap: float, room: float) -> list[float]:

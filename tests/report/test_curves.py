@@ -103,7 +103,7 @@ def errors(**columns):
         "clean_train": [80.0, 20, 5, 2],
         "noisy_train_mse": [9.0, 8, 7, 6],
         "clean_train_mse": [8.0, 2, 0.5, 0.2],
-        "test_mse": [9.0, 3, 1, 2],
+        "test_mse": [9000.0, 3, 1, 2460],
         "memorized": [None] * 4,
     }
     return history(test=[90.0, 30, 2.5, 6], **{**figures, **columns})
@@ -116,7 +116,7 @@ def test_regression_is_told_by_its_errors_and_the_least_is_the_best():
     assert [panel.get_ylabel() for panel in axes.figure.axes] == ["MAPE (%)", "MSE", "Loss"]
     assert axes.get_yscale() == "log"
     assert told(axes)[-1] == "6.0 % test, best 2.5 % at epoch 3"
-    assert told(axes.figure.axes[1])[-1] == "2 test, best 1 at epoch 3"
+    assert told(axes.figure.axes[1])[-1] == "2,460 test, best 1 at epoch 3"
     labels = [t.get_text() for t in axes.get_yticklabels()]
     assert "10" in labels
     assert not any("$" in label for label in labels)

@@ -13,6 +13,9 @@ from repprobe.zoo import registry
 if TYPE_CHECKING:
     from torch import nn
 
+PYG = {"hidden_channels": 64, "num_layers": 2}
+"""Sizes of torch-geometric's networks, which have none by default."""
+
 
 def settle(text: str, given: Mapping[str, Any], data: Data) -> tuple[str, dict[str, Any]]:
     """Return what `architectures.build_fresh` takes: the full name, and all arguments.
@@ -32,6 +35,8 @@ def settle(text: str, given: Mapping[str, Any], data: Data) -> tuple[str, dict[s
     filled = {name: value for name, value in _of_data(data).items() if name in known}
     if "in_features" in filled and "input_shape" in given:
         del filled["in_features"]
+    if text.startswith("pyg:"):
+        filled = {**PYG, **filled}
     return text, {**filled, **given}
 
 

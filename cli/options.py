@@ -32,8 +32,10 @@ DataOption = Annotated[
         "--data",
         "-d",
         metavar="DATA",
-        help="digits, mnist, fashion-mnist, cifar10, cifar100, or a path: a folder per class, "
-        "Parquet in the Hugging Face image layout, or .npz.",
+        help="digits, mnist, fashion-mnist, cifar10, cifar100, cifar-easy, clothing1m, webvision, "
+        "webvision-mini; graphs: max-degree, max-feature (max-degree:2000 has that many), mutag "
+        "and other TU collections; or a path: a folder per class, Parquet in the Hugging Face "
+        "image layout, or .npz.",
     ),
 ]
 ArchOption = Annotated[

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 def run_cells(
     work: Callable[..., list[Row]], cells: Sequence[tuple[Any, ...]], jobs: int
 ) -> list[Row]:
-    """Run each cell in one of `jobs` processes of one thread; rows are in the order of the cells."""
+    """Run each cell in one of `jobs` processes of one thread; rows in the order of the cells."""
     os.environ["OMP_NUM_THREADS"] = "1"
     found: dict[int, list[Row]] = {}
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:

@@ -22,8 +22,8 @@ SEEDS = (0, 1, 2)
 DATA = {
     "digits": {"epochs": 30, "evaluate_every": 2},
     "fashion-mnist": {
-        "epochs": 30,
-        "evaluate_every": 15,
+        "epochs": 20,
+        "evaluate_every": 10,
         "limit": 1000,
         "arch_args": {"width": 8},
     },
@@ -57,7 +57,7 @@ def cell(data: str, noise: str, method: str, seed: int) -> list[Row]:
 
 
 def summary(rows: list[Row]) -> str:
-    """Return the table method × noise: test accuracy of the last epoch, mean ± spread, in percent."""
+    """Return the table method × noise: test accuracy of the last epoch, mean ± spread in %."""
     header = ["method", *(f"{d}, {n}" for d in DATA for n in NOISES)]
     lines = []
     for method in METHODS:

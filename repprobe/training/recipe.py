@@ -27,7 +27,9 @@ RATES = {"adam": 2e-3, "sgd": 0.05}
 """Learning rates of the quick settings, for either optimizer."""
 
 DESK = Recipe(20, 64, RATES["adam"], "adam", "cosine")
-DESK_GRAPHS = Recipe(60, 64, 1e-3, "adam", "cosine")
+DESK_GRAPHS = Recipe(60, 16, 5e-3, "adam", "cosine")
+NODES = Recipe(200, 64, 0.01, "adam", "constant", 5e-4)
+"""Kipf & Welling 2017 (arXiv 1609.02907); each epoch is one step on the whole graph."""
 
 GRAPHS = Recipe(200, 64, 1e-3, "adam", "halve:50")
 """Li et al. 2020 (arXiv 2012.12896), graph tasks."""
@@ -77,6 +79,8 @@ def settle(settings: TrainSettings, method: str, data: Data) -> Recipe:
 
 
 def _named(name: str, method: str, data: Data) -> Recipe:
+    if getattr(data.train, "whole", False):
+        return NODES
     if name == "desk":
         return DESK_GRAPHS if data.of_graphs else replace(DESK, augment=data.name != "cifar-easy")
     if data.task == "regression" or data.of_graphs:

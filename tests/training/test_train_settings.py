@@ -1,5 +1,7 @@
 """Settings are checked, and what they leave open the recipe says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,15 @@ def test_every_method_for_classes_has_its_papers_settings():
     for name in set(names()) - {"mse", "mae"}:
         chosen = recipe.settle(settings, name, PHOTOS)
         assert chosen == recipe.PAPER[name]
+
+
+def test_nodes_of_one_graph_have_settings_of_their_own():
+    class Nodes(ArrayPart):
+        whole = True
+
+    whole = replace(PHOTOS, train=Nodes(PHOTOS.train.array, PHOTOS.train.labels))
+    for kind in ("desk", "paper"):
+        assert recipe.settle(TrainSettings(recipe=kind), "ce", whole).epochs == 200
 
 
 def test_the_papers_settings_by_task_and_data():

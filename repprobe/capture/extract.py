@@ -42,7 +42,9 @@ def capture(
     """Record the pooled activations of a network's layers, all in one forward pass.
 
     The network is left as it was. The first layer is `input`, the preprocessed input itself,
-    pooled by the mode `auto`.
+    pooled by the mode `auto`; of graphs it is the nodes' features, pooled as all that nodes have.
+    Where nodes of one graph are the examples, the whole graph goes through the network at once,
+    and only layers with a row per node can be recorded.
 
     Parameters
     ----------

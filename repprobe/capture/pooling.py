@@ -149,7 +149,8 @@ class Pooler:
 
     def unseen(self, pooled: Tensor, activation: Tensor, grouping: Grouping | None = None) -> int:
         """Return in how many examples NaN or infinity left no trace in what was pooled."""
-        if not self.partial:
+        # one sum tells of any NaN or infinity; only then are they looked for
+        if not self.partial or bool(torch.isfinite(activation.sum(dtype=torch.float32))):
             return 0
         marked = ~torch.isfinite(activation).flatten(1).all(1)
         if self._over is not None and grouping is not None:

@@ -1,31 +1,29 @@
 """Features of graph networks, against plain hooks and torch-geometric's own pooling."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch_geometric.nn import MLP, GCNConv
+from torch_geometric.nn import GCNConv
 
 from repprobe.capture import capture, list_layers, stream
-from repprobe.capture.batching import BATCH_SIZES, example_bytes
+from repprobe.capture.batching import batch_size, example_bytes
 from repprobe.capture.inputs import Inputs
 from repprobe.capture.trace import trace
 from repprobe.data.dataset import SubsetPart
-from repprobe.errors import CaptureError
-from repprobe.feeding import Fed
 
 from .conftest import make_model
 from .graph_networks import (
     BASIC,
     POOLS,
     Aggregated,
+    EdgeRound,
     Pooled,
     TakesData,
     graph_data,
     node_data,
 )
+from .hooked import expected, run
 from .test_streaming import Collector
 
 NETWORKS = {
@@ -34,52 +32,6 @@ NETWORKS = {
     **{f"Aggregated-{mode}": lambda mode=mode: Aggregated(mode) for mode in POOLS},
     "TakesData": TakesData,
 }
-
-
-def run(net, data, **kwargs):
-    return capture(make_model(net), data, **{"train_rows": np.arange(len(data.train)), **kwargs})
-
-
-@torch.inference_mode()
-def hooked(net, data):
-    """Return the batch of each part as a whole, and name -> activation of plain hooks."""
-    return [_hooked(net.eval(), part) for part in (data.train, data.test)]
-
-
-def _hooked(net, part):
-    batch = Fed.of(part.inputs(np.arange(len(part))), make_model(net).preprocessing, 1.0)
-    seen: dict[str, torch.Tensor] = {"input": batch.x}
-
-    calls: Counter[str] = Counter()
-
-    def hook(name):
-        def note(_module, _args, out):
-            seen[f"{name}_{calls[name]}" if calls[name] else name] = out.clone()
-            calls[name] += 1
-
-        return note
-
-    named = [(name, module) for name, module in net.named_modules() if name]
-    handles = [module.register_forward_hook(hook(name)) for name, module in named]
-    seen["output"] = batch.run(net)
-    for handle in handles:
-        handle.remove()
-    return batch, seen
-
-
-def expected(net, data, name, mode):
-    """Return the features of a layer as plain hooks and global pooling give them."""
-    rows = []
-    for batch, seen in hooked(net, data):
-        value = seen[name].flatten(1)
-        if batch.nodes is not None:
-            value = value[batch.nodes] if len(value) == len(batch.x) else value
-        elif len(value) == len(batch.x):
-            value = POOLS[mode](value, batch.graph, batch.count)
-        elif len(value) == batch.edges.shape[1]:
-            value = POOLS[mode](value, batch.graph[batch.edges[0]], batch.count)
-        rows.append(value)
-    return torch.cat(rows).numpy()
 
 
 @pytest.mark.parametrize("network", list(NETWORKS))
@@ -96,19 +48,6 @@ def test_features_are_what_plain_hooks_and_global_pooling_give(network, pool):
             np.testing.assert_allclose(
                 features[name], expected(net, data, name, mode), atol=5e-6, rtol=1e-5
             )
-
-
-@pytest.mark.parametrize("network", list(BASIC))
-def test_features_of_nodes_are_rows_of_what_plain_hooks_give(network):
-    net, data = BASIC[network](), node_data()
-    features = run(net, data, layers=["*"])
-    assert set(features.skipped.values()) <= {"the network does not call it"}
-    for name in features:
-        if not name.endswith(".input"):
-            np.testing.assert_allclose(
-                features[name], expected(net, data, name, ""), atol=5e-6, rtol=1e-5
-            )
-    np.testing.assert_allclose(features.output, expected(net, data, "output", ""), atol=1e-6)
 
 
 @pytest.mark.parametrize("network", ["Pooled-max", "Aggregated-sum", "TakesData"])
@@ -217,52 +156,6 @@ class Nodewise(nn.Module):
         return self.linear(POOLS["max"](self.first(x), batch))
 
 
-def test_where_nodes_are_examples_the_graph_stays_whole():
-    net, data, sizes = BASIC["GCN"](), node_data(), []
-    net.register_forward_hook(lambda m, a, out: sizes.append(len(out)))
-    features = run(net, data, batch_size=5, memory_bytes=1)
-    assert sizes[3:] == [60, 60]
-    first, second = features.notes
-    assert first == "the graph goes through the network whole, so --batch-size was not used."
-    assert "more than --memory allows; it cannot be split" in second
-    assert run(net, data).notes == ()
-
-
-def test_a_graph_that_does_not_fit_is_an_error_at_once():
-    class Greedy(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = GCNConv(4, 3)
-
-        def forward(self, x, edge_index):
-            if len(x) > 50:
-                raise MemoryError
-            return self.conv(x, edge_index)
-
-    with pytest.raises(CaptureError, match="not enough memory for the graph, which goes"):
-        run(Greedy(), node_data())
-
-
-def test_a_cache_of_the_graph_is_neither_used_nor_changed():
-    class Cached(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = GCNConv(4, 3, cached=True)
-
-        def forward(self, x, edge_index):
-            return self.conv(x, edge_index)
-
-    net, data, other = Cached().eval(), node_data(60), node_data(90)
-    fresh = run(net, data)
-    assert net.conv._cached_edge_index is None
-    Fed.of(other.train.inputs(np.arange(3)), make_model(net).preprocessing, 1.0).run(net)
-    cached = net.conv._cached_edge_index
-    again = run(net, data)
-    np.testing.assert_array_equal(again["conv"], fresh["conv"])
-    assert net.conv._cached_edge_index is cached
-    assert net.conv.cached is True
-
-
 def test_measuring_leaves_a_graph_network_as_it_was():
     net, data = BASIC["GCN"](), graph_data()
     model = make_model(net)
@@ -289,44 +182,51 @@ def test_half_precision(network):
         np.testing.assert_allclose(half[name], exact[name], atol=0.15 * scale)
 
 
+def test_nodes_may_be_whole_numbers_that_are_looked_up():
+    class Atoms(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.kinds, self.conv = nn.Embedding(7, 8), GCNConv(8, 8)
+            self.linear = nn.Linear(8, 3)
+
+        def forward(self, x, edge_index, batch):
+            x = self.conv(self.kinds(x[:, 0]), edge_index)
+            return self.linear(POOLS["sum"](x, batch))
+
+    data = graph_data()
+    for part in (data.train, data.test):
+        part.x[:] = np.arange(part.x.size).reshape(part.x.shape) % 7
+    features = run(Atoms(), data, layers=["kinds", "conv"])
+    assert features["kinds"].shape == (45, 8)
+    totals = [part.inputs(np.array([0])).x.sum(0) for part in (data.train, data.test)]
+    np.testing.assert_allclose(features["input"][[0, 30]], totals)
+
+
 def test_a_network_of_half_precision_takes_graphs():
     features = run(Pooled("max").bfloat16(), graph_data())
     assert np.isfinite(features["conv2"]).all()
 
 
 def test_memory_is_estimated_from_the_nodes_and_edges_of_a_graph():
-    data = graph_data()
-    net = make_model(Aggregated("sum"))
-    inputs = Inputs.of(net, data, np.arange(30), None)
-    fed = inputs.prepared(inputs.few(3), net.module)
-    found = example_bytes(trace(net.module, fed), inputs.rows)
+    data, model = graph_data(), make_model(EdgeRound(4, 50))
+    inputs = Inputs.of(model, data, np.arange(30), None)
+    run = trace(model.module, inputs.prepared(inputs.few(3), model.module))
     nodes, edges = inputs.rows["node"], inputs.rows["edge"]
-    assert nodes > 3
-    # inside edges.mlp.0: what it was given, what the round was given, and what it puts out
-    assert found == pytest.approx(2 * 4 * (6 * nodes + (12 + 12 + 5) * edges), rel=0.35)
-    large = run(net.module, data, memory_bytes=int(3 * found))
-    assert any("memory" in note for note in large.notes) is False
-    assert BATCH_SIZES[0] > 1
+    # inside mlp.1: the nodes' features, both ends of each edge, and twice the hidden values
+    expected = 4 * nodes + (8 + 2 * 50) * edges
+    assert example_bytes(run, inputs.rows) == pytest.approx(2 * 4 * expected, rel=1e-3)
+    assert batch_size(run, torch.device("cpu"), {"example": 1, "node": 3000, "edge": 9000}) == 8
+    assert batch_size(run, torch.device("cpu"), {"example": 1, "node": 10, "edge": 50}) == 1024
 
 
-def test_a_perceptron_over_nodes():
-    net, data = MLP([4, 8, 3]), node_data()
-    batch = Fed.of(data.train.inputs(np.arange(5)), make_model(net).preprocessing, 1.0)
-    features = run(Wrapped(net), data)
-    with torch.inference_mode():
-        whole = net.eval()(batch.x)[data.test.nodes]
-    np.testing.assert_allclose(features.output[features.train_count :], whole, atol=1e-6)
-
-
-class Wrapped(nn.Module):
-    """Names its inputs, as networks for graphs do."""
-
-    def __init__(self, inner):
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x, edge_index):
-        return self.inner(x)
+def test_batches_of_graphs_are_lowered_to_stay_within_memory():
+    net, data, sizes = Pooled("max").eval(), graph_data(), []
+    inputs = Inputs.of(make_model(net), data, np.arange(30), None)
+    each = example_bytes(trace(net, inputs.prepared(inputs.few(3), net)), inputs.rows)
+    net.register_forward_hook(lambda m, a, out: sizes.append(len(out)))
+    (note,) = run(net, data, batch_size=16, memory_bytes=5 * each).notes
+    assert max(sizes[3:]) == 4
+    assert note.startswith("batches of 16 examples would take about")
 
 
 def test_features_kept_on_disk_are_found_again(tmp_path):

@@ -82,7 +82,7 @@ def _head(trace: Trace) -> Call | None:
     call: Call | None = units[-1]
     while call is not None and not call.passes_messages:
         call = call.parent
-    return call or units[-1]
+    return units[-1] if call is None or call is trace.root else call
 
 
 def _opened(trace: Trace, call: Call) -> Iterator[Call]:

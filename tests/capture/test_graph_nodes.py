@@ -81,3 +81,9 @@ def test_a_network_of_the_nodes_alone():
     np.testing.assert_allclose(
         features.output[features.train_count :], expected[data.test.nodes], atol=1e-6
     )
+
+
+def test_a_single_round_can_be_the_network():
+    features = run(GCNConv(4, 3), node_data())
+    assert features.layers == ("input", "lin")
+    assert features.output.shape == (60, 3)

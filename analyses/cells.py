@@ -23,6 +23,8 @@ def run_cells(
         futures = {pool.submit(work, *cell): i for i, cell in enumerate(cells)}
         for done, future in enumerate(as_completed(futures), start=1):
             place = futures[future]
+            if future.exception():
+                pool.shutdown(cancel_futures=True)
             found[place] = future.result()
             print(f"{done}/{len(cells)}", *cells[place], flush=True)
     return [row for i in range(len(cells)) for row in found[i]]

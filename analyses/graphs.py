@@ -40,7 +40,6 @@ def cell(network: str, data: str, noise: str, epochs: int, seed: int) -> list[Ro
         method="mse",
         epochs=epochs,
         seed=seed,
-        recipe="paper",
         evaluate_every=20,
         arch_args={"hidden": 32},
     )

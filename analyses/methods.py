@@ -47,6 +47,7 @@ def cell(data: str, noise: str, method: str, seed: int) -> list[Row]:
             "seed": seed,
             "epochs": last["epoch"],
             "test": last["test"],
+            "test_first_network": last.get("test_each", [last["test"]])[0],
             "best_test": max(record.get("test", 0.0) for record in trained.history),
             "clean_train": last["clean_train"],
             "noisy_train": last["noisy_train"],
@@ -64,14 +65,18 @@ def summary(rows: list[Row]) -> str:
         line = [method]
         for data in DATA:
             for noise in NOISES:
-                tests = [
-                    100 * r["test"]
-                    for r in rows
-                    if (r["data"], r["noise"], r["method"]) == (data, noise, method)
-                ]
-                line.append(f"{statistics.mean(tests):.1f} ± {statistics.stdev(tests):.1f}")
+                tests, plain = (_tests(rows, data, noise, m) for m in (method, "ce"))
+                spread = max(statistics.stdev(tests), statistics.stdev(plain))
+                beats = statistics.mean(tests) - statistics.mean(plain) > spread
+                mark = "" if beats or method == "ce" else " (not above ce)"
+                line.append(f"{statistics.mean(tests):.1f} ± {statistics.stdev(tests):.1f}{mark}")
         lines.append(line)
     return markdown(header, lines)
+
+
+def _tests(rows: list[Row], data: str, noise: str, method: str) -> list[float]:
+    wanted = (data, noise, method)
+    return [100 * r["test"] for r in rows if (r["data"], r["noise"], r["method"]) == wanted]
 
 
 def draw(rows: list[Row], path: Path) -> None:

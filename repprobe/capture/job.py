@@ -16,7 +16,6 @@ from repprobe.capture import cache
 from repprobe.capture.choose import choose
 from repprobe.capture.inputs import Inputs
 from repprobe.capture.layer import PoolMode, Trace
-from repprobe.capture.memory_format import fastest_format
 from repprobe.capture.place import placed
 from repprobe.capture.pooling import Pooling
 from repprobe.capture.precision import Precision
@@ -24,6 +23,7 @@ from repprobe.capture.sweep import Sweep
 from repprobe.capture.trace import EXAMPLES, trace
 from repprobe.errors import CaptureError, UsageError
 from repprobe.feeding import Fed
+from repprobe.memory_format import fastest_format
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.model import Model

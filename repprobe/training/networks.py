@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from repprobe.errors import RepprobeError, UsageError
 from repprobe.feeding import Fed
+from repprobe.memory_format import fastest_format
 from repprobe.training.inputs import Inputs
 from repprobe.training.recipe import Recipe
 
@@ -75,6 +76,9 @@ class TrainedNetwork:
         return torch.cat(found).float()
 
     def _answer(self, inputs: Fed, module: nn.Module) -> Tensor:
+        memory_format = fastest_format(self.module, inputs)
+        if memory_format is not torch.contiguous_format:
+            inputs = inputs.with_x(inputs.x.contiguous(memory_format=memory_format))
         answer: Tensor = answer_of(inputs.run(module), inputs)
         return answer[:, 0] if self._flat and answer.ndim == 2 else answer
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from repprobe.capture import capture
-from repprobe.capture.memory_format import fastest_format
+from repprobe.memory_format import fastest_format
 
 from .conftest import everything, fed, make_data, make_model
 from .networks import CifarResNet, SmallCNN, Waves

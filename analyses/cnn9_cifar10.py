@@ -45,7 +45,7 @@ def cell(name: str, epochs: int) -> list[Row]:
 def main() -> None:
     from repprobe import layers
 
-    epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+    epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 30
     run_cells(cell, [*((name, epochs) for name in NOISES), ("random", 0)], 2)
     models = [RUNS / f"{name}.pt" for name in (*NOISES, "random")]
     run = layers(

@@ -20,6 +20,7 @@ _WORDS = {
     "capture": "running the network",
     "probe": "fitting the probes",
     "train": "training",
+    "epoch": "this epoch",
 }
 
 

@@ -34,8 +34,28 @@ OnEpoch = Callable[[Record], None]
 SAVE_EVERY = 1.0
 """Seconds that pass, at least, between two checkpoints of a run; the last is always written."""
 
+TELL_EVERY = 0.5
+"""Seconds between two reports from within an epoch."""
+
 _CHECKED = {"cpu": 1, "cuda": 32}
 """Steps after which losses are looked at: on a GPU looking means waiting for it."""
+
+
+class _Teller:
+    """Tells how far an epoch has come, twice a second; of one that is over by then, nothing.
+
+    How many steps it will have is a guess from the one before.
+    """
+
+    def __init__(self, progress: Progress | None, steps: int) -> None:
+        self._progress, self._steps = progress, steps
+        self._told = time.monotonic()
+
+    def __call__(self, step: int) -> None:
+        now = time.monotonic()
+        if self._progress and now - self._told > TELL_EVERY:
+            self._progress("epoch", step, max(step + 1, self._steps))
+            self._told = now
 
 
 class Run:
@@ -95,6 +115,7 @@ class Run:
         self._method.begin(self._examples)
         self._history: list[Record] = []
         self._done = 0
+        self._steps_of_an_epoch = -(-len(train) // self._examples.batch_size)
         if stored is not None:
             self._restore(stored)
         self._saved = self._done if stored is not None else -1
@@ -163,6 +184,7 @@ class Run:
         found: list[Tensor] = []
         checked = 0
         every = _CHECKED.get(self._fabric.device.type, 1)
+        tell = _Teller(self._progress if self._first else None, self._steps_of_an_epoch)
         for step, turn in enumerate(self._method.turns(epoch), start=1):
             losses = self._method.losses(epoch, turn)
             pairs = [(n, x) for n, x in zip(self._networks, losses, strict=True) if x is not None]
@@ -174,8 +196,10 @@ class Run:
                 network.descend(loss)
             for network, _ in pairs:
                 network.step(rate)
+            tell(step)
         self._check_losses(found[checked:], epoch.number, checked, rate)
         self._check_weights(epoch.number, len(found), rate)
+        self._steps_of_an_epoch = len(found)
         return float(self._over_processes(torch.stack(found)).mean()) if found else float("nan")
 
     def _check_losses(self, losses: list[Tensor], epoch: int, before: int, rate: float) -> None:

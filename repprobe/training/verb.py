@@ -84,7 +84,8 @@ def train(
         without any), "test_each" (with two networks), "learning_rate" and "seconds". Training
         figures are of all examples, or a sample of 10,000. For regression the figures are mean
         absolute percentage errors in percent (None where a target is 0), beside "…_mse".
-    progress : called with (stage, done, total); for the stage "train" also before the first epoch.
+    progress : called with (stage, done, total); "train" counts epochs, and is called before the
+        first of them too; "epoch" counts the steps of epochs that take long.
     **settings : the fields of `TrainSettings`.
 
     Returns

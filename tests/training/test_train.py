@@ -290,3 +290,21 @@ def test_where_it_cannot_write(tmp_path, one_line):
         with pytest.raises((OutputError, UsageError)) as caught:
             quick(out)
         one_line(caught, named)
+
+
+def test_progress_is_told_by_stage(tmp_path, monkeypatch):
+    monkeypatch.setattr("repprobe.training.loop.TELL_EVERY", -1.0)
+    told = []
+    quick(tmp_path / "a.pt", progress=lambda *step: told.append(step))
+    assert [step for step in told if step[0] == "read"] == [("read", 100, 100), ("read", 359, 359)]
+    assert [step for step in told if step[0] == "train"] == [("train", k, 2) for k in range(3)]
+    assert [step[1] for step in told if step[0] == "epoch"] == [1, 2, 1, 2]
+    assert told[2] == ("train", 0, 2)
+
+
+@pytest.mark.parametrize("settings", [{"precision": "bf16"}, {"recipe": "paper"}])
+def test_other_precision_and_recipe(tmp_path, settings):
+    run = quick(tmp_path / "a.pt", **settings)
+    weights = entries(run.path)["state_dict"]["linear.weight"]
+    assert weights.dtype == torch.float32
+    assert weights.isfinite().all()

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from repprobe.checkpoints.atomic import whole_file
+from repprobe.atomic import whole_file
 from repprobe.zoo.registry import Shapes
 
 Progress = Callable[[str, int, int], None]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repprobe.checkpoints.atomic import whole_file
+from repprobe.atomic import whole_file
 from repprobe.errors import OutputError, UsageError
 
 if TYPE_CHECKING:

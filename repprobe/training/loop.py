@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repprobe.checkpoints.atomic import remove_leftovers
+from repprobe.atomic import remove_leftovers
 from repprobe.checkpoints.preprocessing import Preprocessing
 from repprobe.errors import RepprobeError
 from repprobe.training import architecture, checkpoint, schedule

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repprobe.checkpoints.atomic import remove_leftovers
+from repprobe.atomic import remove_leftovers
 from repprobe.data import Data, Task, load_data
 from repprobe.errors import OutputError, UsageError
 from repprobe.noise import NoisyLabels

@@ -118,7 +118,7 @@ def _read(file: Path) -> Arrays | None:
 
 def _write(file: Path, made: Arrays) -> Arrays:
     """Keep the arrays for the next time, where that can be; they are only slower to make."""
-    from repprobe.checkpoints.atomic import whole_file
+    from repprobe.atomic import whole_file
 
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)

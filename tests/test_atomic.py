@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from repprobe.checkpoints.atomic import remove_leftovers, whole_file
+from repprobe.atomic import remove_leftovers, whole_file
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -19,12 +21,27 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_threads_may_write_the_same_file_at_once(tmp_path):
+    path = tmp_path / "a.pt"
+    ready, texts = threading.Barrier(4), [bytes([letter]) * 1000 for letter in b"abcd"]
+
+    def write(text):
+        with whole_file(path) as stream:
+            ready.wait(10)
+            stream.write(text)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, texts))
+    assert path.read_bytes() in texts
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_a_killed_process_left_is_removed(tmp_path):
     path = tmp_path / "a[1].pt"
     code = f"""
 import os, signal
 from pathlib import Path
-from repprobe.checkpoints.atomic import whole_file
+from repprobe.atomic import whole_file
 with whole_file(Path({str(path)!r})) as stream:
     stream.write(b"half")
     stream.flush()
@@ -32,7 +49,8 @@ with whole_file(Path({str(path)!r})) as stream:
 """
     subprocess.run([sys.executable, "-c", code], check=False)
     assert len(list(tmp_path.iterdir())) == 1
-    others = [tmp_path / name for name in (".a[1].pt.x7", f".a[1].pt.{os.getpid()}", ".b.pt.99")]
+    names = (".a[1].pt.x7", f".a[1].pt.{os.getpid()}-0a", ".b.pt.99-0a")
+    others = [tmp_path / name for name in names]
     for other in others:
         other.touch()
     remove_leftovers(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import BinaryIO
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Give a stream to write to; it becomes `path` at the end, or nothing if anything is raised.
 
-    Several processes may write the same path at once: the last to end wins. Raises OSError.
+    Several processes and threads may write the same path at once: the last to end wins. Raises
+    OSError.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")  # as `remove_leftovers` knows
+    # as `remove_leftovers` knows
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with aside.open("wb") as stream:
             yield stream
@@ -28,7 +31,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 def remove_leftovers(path: Path) -> None:
     """Remove what processes that were killed while they wrote `path` left beside it."""
     for aside in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        process = aside.suffix[1:]
+        process = aside.suffix[1:].partition("-")[0]
         if process.isdecimal() and not _is_alive(int(process)):
             aside.unlink(missing_ok=True)
 

@@ -57,6 +57,18 @@ def epoch_table(history: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return rows
 
 
+def apart_sentence(record: Mapping[str, Any]) -> str | None:
+    """Return what each of several networks gets on test; None for one, or if none was measured."""
+    figures = record.get("test_each")
+    if not figures or None in figures:
+        return None
+    measure = _measure(record)
+    return (
+        f"The figures are of {len(figures)} networks' mean answer; by itself each has on test: "
+        f"{', '.join(_text(value, measure) for value in figures)}."
+    )
+
+
 def _measure(record: Mapping[str, Any]) -> str:
     """Return what the figures of a record are; MAPE is not known where a target is 0."""
     if "test_mse" not in record:

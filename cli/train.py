@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options as o
-from .epochs import epoch_table
+from .epochs import apart_sentence, epoch_table
 from .layers import warn
 from .progress import EpochReporter
 from .tables import render, say
@@ -178,6 +178,15 @@ KeepEveryOption = Annotated[
         help="Also keep the network as it was every K epochs, in OUT-epoch-000.pt, ….",
     ),
 ]
+EvaluateEveryOption = Annotated[
+    int,
+    typer.Option(
+        metavar="K",
+        min=1,
+        rich_help_panel=_RUN,
+        help="Measure every K epochs, and after the last.",
+    ),
+]
 RestartOption = Annotated[
     bool, typer.Option("--restart", rich_help_panel=_RUN, help="Replace what lies at --out.")
 ]
@@ -208,6 +217,7 @@ def train(
     devices: DevicesOption = 1,
     precision: PrecisionOption = "32",
     keep_every: KeepEveryOption = None,
+    evaluate_every: EvaluateEveryOption = 1,
     restart: RestartOption = False,
     as_json: o.JsonOption = False,
 ) -> None:
@@ -236,6 +246,7 @@ def train(
         "devices": devices,
         "precision": precision,
         "keep_every": keep_every,
+        "evaluate_every": evaluate_every,
         "restart": restart,
     }
     with EpochReporter() as reporter:
@@ -308,6 +319,8 @@ def _show(trained: Trained, pictures: Sequence[Path], following: str) -> None:
     """Print the last and the best epoch, what became of the noise, and what to do next."""
     if trained.history:
         say(render(epoch_table(trained.history)))
+        if apart := apart_sentence(trained.history[-1]):
+            say(f"\n{apart}")
         say("\nChosen on nothing: the last epoch is what the file holds.")
     else:
         say("No epoch was trained: the file holds the initial network.")

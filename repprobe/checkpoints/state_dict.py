@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -91,8 +92,10 @@ def find_state_dict(data: Any, label: str) -> StateDict:
     tensors, notes = _as_float32(chosen.values)
     rivals = [c.place for c in found if 10 * _size(c.values) > _size(chosen.values)]
     if len(rivals) > 1:
+        together = all(re.fullmatch(rf"{re.escape(rivals[0])}_\d+", other) for other in rivals[1:])
+        which = ", the first of the networks that were trained together" if together else ""
         notes.append(
-            f"The file holds several state dicts ({', '.join(rivals)}); {rivals[0]} is used."
+            f"The file holds several state dicts ({', '.join(rivals)}); {rivals[0]} is used{which}."
         )
     beside = {
         str(k): v

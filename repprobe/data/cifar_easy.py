@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,8 @@ def read_cifar_easy(cifar: Source, image_size: int | None) -> Source:
 
     Classes are given out in a random order, independent of the images, a tenth of the examples
     each; they are the same whatever seed the data are loaded with. What the instance-dependent
-    noise of the paper labels an image with is its class in CIFAR-10.
+    noise of the paper labels an image with is its class in CIFAR-10. Images may not be cropped
+    or mirrored, which would move the pixel that tells the class.
 
     Parameters
     ----------
@@ -67,6 +69,7 @@ def read_cifar_easy(cifar: Source, image_size: int | None) -> Source:
         cifar.notes,
         instance_labels=labels,
         recipe=f"{NAME} {_VERSION}",
+        may_augment=False,
     )
 
 
@@ -76,6 +79,7 @@ class MarkedPart:
 
     part: Part
     labels: NDArray[np.int64]
+    whole: ClassVar[bool] = False
 
     def __len__(self) -> int:
         return len(self.labels)

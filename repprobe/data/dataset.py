@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,16 @@ Raw = NDArray[np.uint8] | NDArray[np.float32] | Graphs
 
 
 class Part(Protocol):
-    """One part of a data set: labels in memory, inputs read when they are asked for.
-
-    A part that has an attribute `whole` which is true gives the nodes of one graph: a batch of
-    them costs as much as all of it.
-    """
+    """One part of a data set: labels in memory, inputs read when they are asked for."""
 
     @property
     def labels(self) -> NDArray[np.int64] | NDArray[np.float64]:
         """Classes (n,) in 0…C−1, or regression targets (n,) or (n, t)."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """Whether a batch costs as much as all of the part, as nodes of one graph do."""
         ...
 
     def __len__(self) -> int: ...
@@ -47,10 +48,11 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class ArrayPart:
-    """A part that lies in memory whole."""
+    """A part that lies in memory."""
 
     array: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64] | NDArray[np.float64]
+    whole: ClassVar[bool] = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,8 +74,7 @@ class SubsetPart:
 
     @property
     def whole(self) -> bool:
-        """Whether a batch of the other part costs as much as all of it."""
-        return bool(getattr(self.part, "whole", False))
+        return self.part.whole
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -98,6 +99,7 @@ class Data:
     notes : sentences the user should be told, e.g. that the test part was split off.
     instance_labels : another function g(x) of the training inputs, one per label, where the data
         set has one: what its instance-dependent noise replaces labels by.
+    may_augment : whether images keep their class when they are cropped or mirrored.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Data:
     fingerprint: str
     notes: tuple[str, ...] = ()
     instance_labels: NDArray[np.int64] | NDArray[np.float64] | None = None
+    may_augment: bool = True
 
     @property
     def input_shape(self) -> tuple[int, ...]:

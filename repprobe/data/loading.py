@@ -167,6 +167,7 @@ def _complete(name: str, source: Source, seed: int, image_size: int | None) -> D
         fingerprint=fingerprint(source, image_size, seed if source.test is None else None),
         notes=notes,
         instance_labels=other,
+        may_augment=source.may_augment,
     )
 
 

@@ -27,6 +27,7 @@ class Source:
     notes : sentences the user should be told.
     instance_labels : another label of each training example, for instance-dependent noise.
     recipe : what was made of the files, in words that change when it does; "" for nothing.
+    may_augment : as in `Data`.
     """
 
     train: Part
@@ -39,3 +40,4 @@ class Source:
     notes: tuple[str, ...] = ()
     instance_labels: NDArray[np.int64] | NDArray[np.float64] | None = None
     recipe: str = ""
+    may_augment: bool = True

@@ -24,6 +24,16 @@ _SHAPING = (
 )
 """Settings that a run cannot go on without."""
 
+_ENTRIES: dict[str, type] = {
+    **dict.fromkeys(("architecture", "method", "noise", "preprocess", "data_fingerprint"), str),
+    **dict.fromkeys(("arguments", "method_arguments", "settings", "state_dict"), Mapping),
+    **dict.fromkeys(("method_state", "precision_state"), Mapping),
+    **dict.fromkeys(("seed", "epoch", "epochs"), int),
+    **dict.fromkeys(("history", "optimizers"), list),
+    "noisy_labels": torch.Tensor,
+}
+"""What a file has to have for a run to go on from it."""
+
 _HINT = "take another --out, or --restart to replace it."
 
 
@@ -106,6 +116,8 @@ def save(
 def find(plan: Plan) -> Stored | None:
     """Return what lies at the plan's `out`; None if there is nothing, or it is to be replaced.
 
+    A run of other settings is replaced where it had not got to the end of its first epoch.
+
     Raises
     ------
     UsageError
@@ -118,9 +130,13 @@ def find(plan: Plan) -> Stored | None:
         found = read(path).data
     except CheckpointError as error:
         raise UsageError(f"{str(error).rstrip('.')}; {_HINT}") from None
-    if not isinstance(found, dict) or "method" not in found or "optimizers" not in found:
+    if not isinstance(found, dict) or not all(
+        isinstance(found.get(name), kind) for name, kind in _ENTRIES.items()
+    ):
         raise UsageError(f"'{path}' is there, and no run can go on from it; {_HINT}")
     difference = _difference(found, plan)
+    if difference and found["epoch"] == 0 < found["epochs"]:
+        return None
     if difference:
         raise UsageError(f"'{path}' was trained with {difference}; {_HINT}")
     return Stored(found["epoch"], found["epochs"], list(found["history"]), found)
@@ -146,7 +162,8 @@ def _difference(found: Mapping[str, Any], plan: Plan) -> str:
     pairs += [("preprocessing", found["preprocess"], now["preprocess"])]
     for name in _SHAPING:
         shown = name.replace("_", " ")
-        pairs.append((shown, found["settings"][name], now["settings"][name]))
+        value = now["settings"][name]
+        pairs.append((shown, found["settings"].get(name, value), value))
     for name, old, new in pairs:
         if old != new:
             return f"{name} {_shown(old)}, not {_shown(new)}"

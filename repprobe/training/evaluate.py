@@ -58,6 +58,7 @@ class Evaluator:
         if self._task == "regression":
             figures = _errors("noisy_train", train.mean(0), self.noisy)
             figures |= _errors("clean_train", train.mean(0), self.clean)
+            figures |= _apart(train.mean(0), self.clean, self.noisy)
             figures |= _errors("test", test.mean(0), self.test_labels)
         else:
             figures = _accuracies(train.mean(0), self.clean, self.noisy)
@@ -101,10 +102,18 @@ def _accuracy(answers: Tensor, labels: Tensor) -> float:
     return float((answers.argmax(1) == labels).double().mean())
 
 
+def _apart(answers: Tensor, clean: Tensor, noisy: Tensor) -> dict[str, float | None]:
+    """Return how well the targets are fitted that noise has changed, and the others."""
+    changed = (noisy != clean).reshape(len(clean), -1).any(1)
+    errors = (answers.reshape(noisy.shape) - noisy).square().reshape(len(noisy), -1).mean(1)
+    kinds = {"corrupted_mse": changed, "uncorrupted_mse": ~changed}
+    return {k: float(errors[rows].mean()) if rows.any() else None for k, rows in kinds.items()}
+
+
 def _errors(name: str, answers: Tensor, targets: Tensor) -> dict[str, Any]:
     return {
         name: _mape(answers, targets),
-        f"{name}_mse": float((answers - targets).square().mean()),
+        f"{name}_mse": float((answers.reshape(targets.shape) - targets).square().mean()),
     }
 
 
@@ -112,4 +121,5 @@ def _mape(answers: Tensor, targets: Tensor) -> float | None:
     """Return the mean absolute percentage error, in percent; None where a target is 0."""
     if not bool((targets != 0).all()):
         return None
-    return float(100 * ((answers - targets) / targets).abs().mean())
+    errors = (answers.reshape(targets.shape) - targets) / targets
+    return float(100 * errors.abs().mean())

@@ -61,9 +61,7 @@ class TrainingSet:
         """Draw from now on what epoch `number` draws."""
         self._epoch, self._passes = number, 0
 
-    def batches(
-        self, rows: Tensor | None = None, *, size: int | None = None, views: int = 1
-    ) -> Iterator[Batch]:
+    def batches(self, rows: Tensor | None = None, *, views: int = 1) -> Iterator[Batch]:
         """Yield shuffled, augmented batches of the examples in `rows` (None for all), once.
 
         A single example left over joins the batch before it: batch norm cannot do with one.
@@ -71,13 +69,13 @@ class TrainingSet:
         generator = numbers(self._seed, Stream.ORDER, self._epoch, self._passes)
         self._passes += 1
         chosen = np.arange(len(self)) if rows is None else rows.cpu().numpy()
-        return self._batches(chosen, generator, size or self.batch_size, views)
+        return self._batches(chosen, generator, views)
 
     def _batches(
-        self, rows: NDArray[np.int64], generator: np.random.Generator, size: int, views: int
+        self, rows: NDArray[np.int64], generator: np.random.Generator, views: int
     ) -> Iterator[Batch]:
         order = rows[np.argsort(generator.random(len(rows)), kind="stable")]
-        edges = list(range(size, len(order), size))
+        edges = list(range(self.batch_size, len(order), self.batch_size))
         if edges and len(order) - edges[-1] < 2 * self._processes:
             edges.pop()
         for batch in np.split(order, edges) if len(order) else ():

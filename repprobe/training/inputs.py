@@ -117,8 +117,7 @@ def make_inputs(
 ) -> Inputs:
     """Return the inputs at `rows` of a part, from `raw` if `read_raw` gave any."""
     if raw is None:
-        whole = bool(getattr(part, "whole", False))
-        return GraphInputs(part, rows, preprocessing, unit, device, whole)
+        return GraphInputs(part, rows, preprocessing, unit, device, part.whole)
     return ArrayInputs(raw, preprocessing, unit, device)
 
 

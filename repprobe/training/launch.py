@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import multiprocessing
 
@@ -47,11 +48,13 @@ def _fabric(settings: TrainSettings) -> Fabric:
         raise UsageError(f"'{settings.device}' is one device; for {count} take {device.type}.")
     if device.type == "cuda" and count > torch.cuda.device_count():
         raise UsageError(f"there are {torch.cuda.device_count()} GPUs here, not {count}.")
+    half = settings.precision == "16"
     return Fabric(
         accelerator=device.type,
         devices=count if device.index is None else [device.index],
         strategy="auto" if count == 1 else _QuietDDP(start_method="spawn"),
-        precision=PRECISIONS[settings.precision],  # type: ignore[arg-type]
+        precision=None if half else PRECISIONS[settings.precision],  # type: ignore[arg-type]
+        plugins=OneScale("16-mixed", device.type) if half else None,
     )
 
 
@@ -113,6 +116,17 @@ def _work(
         return Run(plan, fabric, stored, report, report).train()
     except RepprobeError as error:
         return error
+
+
+class OneScale(MixedPrecision):
+    """Half precision with one scale for the gradients of all networks.
+
+    It stays the same until all of them have taken their step, when the loop updates it.
+    """
+
+    def optimizer_step(self, optimizer: Any, **kwargs: Any) -> Any:
+        assert self.scaler is not None
+        return self.scaler.step(optimizer, **kwargs)
 
 
 class _QuietDDP(DDPStrategy):

@@ -111,6 +111,7 @@ class Run:
             seed=plan.settings.seed,
         )
         self._networks = [self._network(number, train) for number in range(plan.networks)]
+        self._infinite = {name for name, finite in self._finite() if not finite}
         self._method = plan.build_method()
         self._method.begin(self._examples)
         self._history: list[Record] = []
@@ -184,6 +185,7 @@ class Run:
         found: list[Tensor] = []
         checked = 0
         every = _CHECKED.get(self._fabric.device.type, 1)
+        scaler = getattr(self._fabric.strategy.precision, "scaler", None)
         tell = _Teller(self._progress if self._first else None, self._steps_of_an_epoch)
         for step, turn in enumerate(self._method.turns(epoch), start=1):
             losses = self._method.losses(epoch, turn)
@@ -196,6 +198,8 @@ class Run:
                 network.descend(loss)
             for network, _ in pairs:
                 network.step(rate)
+            if scaler is not None:
+                scaler.update()
             tell(step)
         self._check_losses(found[checked:], epoch.number, checked, rate)
         self._check_weights(epoch.number, len(found), rate)
@@ -215,18 +219,32 @@ class Run:
         return cast("Tensor", self._fabric.all_reduce(values, reduce_op="mean"))
 
     def _check_weights(self, epoch: int, steps: int, rate: float) -> None:
-        for network in self._networks:
-            for name, tensor in network.module.state_dict().items():
-                if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-                    self._stop(f"'{name}' became infinite or no number", epoch, steps, rate)
+        found = [(name, ok) for name, ok in self._finite() if name not in self._infinite]
+        if not found:
+            return
+        good = torch.stack([ok for _, ok in found]).float()
+        bad = torch.nonzero(self._over_processes(good) < 1).flatten()  # all of them have to stop
+        if len(bad):
+            name = found[int(bad[0])][0]
+            self._stop(f"'{name}' became infinite or no number", epoch, steps, rate)
+
+    def _finite(self) -> list[tuple[str, Tensor]]:
+        """Return for all weights and buffers of the networks, by name, whether they are finite."""
+        return [
+            (name, tensor.isfinite().all())
+            for network in self._networks
+            for name, tensor in network.module.state_dict().items()
+            if tensor.is_floating_point()
+        ]
 
     def _stop(self, what: str, epoch: int, step: int, rate: float) -> None:
-        half = self._plan.settings.precision == "16"
-        advice = "lower the learning rate, or take precision 32" if half else "lower it"
+        lower = f"{self._plan.recipe.learning_rate / 10:.1g}"
+        other = " or in precision 32," if self._plan.settings.precision == "16" else ""
         raise RepprobeError(
-            f"{what} in epoch {epoch + 1}, step {step}, at a learning rate of {rate:.3g}; "
-            f"{advice}. The last good checkpoint, of epoch {self._saved}, is kept in "
-            f"'{self._plan.out}'."
+            f"{what} in epoch {epoch + 1}, step {step}, at a learning rate of {rate:.3g}; train "
+            f"anew with a lower one,{other} e.g. --lr {lower} --restart (learning_rate={lower}, "
+            f"restart=True). The last good checkpoint, of epoch {self._saved}, is kept in "
+            f"'{self._plan.out}' until then."
         )
 
     def _read(self, stored: Stored | None) -> tuple[Inputs, Inputs, str]:
@@ -239,8 +257,6 @@ class Run:
             chosen = stored.entries["preprocess"]
         text = chosen or usual_preprocessing(raw, data.unit)
         preprocessing = Preprocessing.parse(text)
-        if raw is not None and raw.ndim > 1:
-            preprocessing.check_channels(raw.shape[1])
         test_raw = read_raw(data.test, test_rows, progress)
         device = self._fabric.device
         train = make_inputs(raw, data.train, rows, preprocessing, data.unit, device)

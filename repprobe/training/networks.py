@@ -109,8 +109,8 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 def check_answers(module: nn.Module, inputs: Inputs, width: int, name: str) -> None:
     """Raise UsageError unless the network gives one answer of `width` numbers per example."""
-    fed = inputs.fed(np.arange(min(2, len(inputs))))
     try:
+        fed = inputs.fed(np.arange(min(2, len(inputs))))
         with evaluating(module), torch.no_grad():
             output = answer_of(fed.run(module), fed)
     except RepprobeError:
@@ -120,6 +120,11 @@ def check_answers(module: nn.Module, inputs: Inputs, width: int, name: str) -> N
         raise UsageError(f"{name} cannot be run on the data: {reason}.") from None
     if not isinstance(output, Tensor):
         raise UsageError(f"{name} puts out a {type(output).__name__}, not one tensor.")
+    if fed.graph is not None and fed.nodes is None and len(fed.x) == len(output) != len(fed):
+        raise UsageError(
+            f"{name} puts out one row per node, as torch_geometric's models do, and so is for "
+            "tasks on nodes; for whole graphs take a file.py:function whose network has a read-out."
+        )
     if output.shape != (len(fed), width) and not (width == 1 and output.shape == (len(fed),)):
         raise UsageError(
             f"{name} puts out {tuple(output.shape)} for {len(fed)} examples; it has to be "

@@ -90,8 +90,12 @@ def make_plan(
     noisy = None if noise is None else corrupt(noise, data, seed=settings.seed, rows=rows)
     learner = _method(method, settings.method_args or {}, noisy)
     _check_method(learner, data, settings)
-    if settings.preprocess is not None:
-        Preprocessing.parse(settings.preprocess)
+    chosen = recipe.settle(settings, method, data)
+    if chosen.epochs:
+        learner.check_epochs(chosen.epochs)
+    shape = data.input_shape
+    if settings.preprocess is not None and shape:
+        Preprocessing.parse(settings.preprocess).check_channels(shape[0])
     name, arguments = architecture.settle(arch, settings.arch_args or {}, data)
     return Plan(
         architecture=name,
@@ -102,7 +106,7 @@ def make_plan(
         method=method,
         method_arguments=_arguments_of(learner),
         networks=learner.networks,
-        recipe=recipe.settle(settings, method, data),
+        recipe=chosen,
         settings=settings,
         out=out,
     )
@@ -136,7 +140,7 @@ def _method(name: str, given: Mapping[str, Any], noise: NoisyLabels | None) -> M
     from repprobe.training import methods
 
     method = methods.build(name, **given)
-    if getattr(method, "rate", 0) is None and noise is not None:
+    if method.lacks_rate and noise is not None:
         method = methods.build(name, **{**given, "rate": noise.rate})
     return method
 

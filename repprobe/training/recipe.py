@@ -26,7 +26,7 @@ class Recipe:
 RATES = {"adam": 2e-3, "sgd": 0.05}
 """Learning rates of the quick settings, for either optimizer."""
 
-DESK = Recipe(20, 64, RATES["adam"], "adam", "cosine")
+DESK = Recipe(20, 64, RATES["adam"], "adam", "cosine", augment=True)
 DESK_GRAPHS = Recipe(60, 16, 5e-3, "adam", "cosine")
 NODES = Recipe(200, 64, 0.01, "adam", "constant", 5e-4)
 """Kipf & Welling 2017 (arXiv 1609.02907); each epoch is one step on the whole graph."""
@@ -35,7 +35,7 @@ GRAPHS = Recipe(200, 64, 1e-3, "adam", "halve:50")
 """Li et al. 2020 (arXiv 2012.12896), graph tasks."""
 
 CIFAR_EASY = Recipe(300, 64, 0.01, "sgd", "step:0.1@150,225", 5e-4, 0.9)
-"""Li et al. 2020, CIFAR-Easy; without augmentation, which would move the pixel that decides."""
+"""Li et al. 2020, CIFAR-Easy."""
 
 PAPER = {
     "ce": Recipe(300, 256, 0.1, "sgd", "exponential:0.99", 5e-4, 0.9, True),  # Li 2020
@@ -56,21 +56,25 @@ def settle(settings: TrainSettings, method: str, data: Data) -> Recipe:
     Raises
     ------
     UsageError
-        Momentum is asked of Adam, augmentation of what are no images, or the papers' settings of
-        a method that has none.
+        Momentum is asked of Adam, augmentation of what are no images or of images that it would
+        change the class of, or the papers' settings of a method that has none.
     """
     recipe = _named(settings.recipe, method, data)
     images = not data.of_graphs and len(data.input_shape) == 3
     if settings.augment and not images:
         raise UsageError(f"'{data.name}' holds no images; they alone can be augmented.")
+    if settings.augment and not data.may_augment:
+        raise UsageError(
+            f"images of '{data.name}' cannot be augmented: where a pixel lies tells their class."
+        )
     if settings.optimizer not in (None, recipe.optimizer):
         recipe = replace(
             recipe,
             learning_rate=RATES[settings.optimizer],
             momentum=0.9 if settings.optimizer == "sgd" else 0.0,
         )
-    natural = images and data.input_shape[0] == 3
-    recipe = replace(recipe, augment=recipe.augment and natural)
+    usual = images and data.input_shape[0] == 3 and data.may_augment
+    recipe = replace(recipe, augment=recipe.augment and usual)
     names = tuple(field.name for field in fields(Recipe))
     recipe = replace(recipe, **settings.given(names))
     if recipe.optimizer == "adam" and recipe.momentum:
@@ -79,10 +83,10 @@ def settle(settings: TrainSettings, method: str, data: Data) -> Recipe:
 
 
 def _named(name: str, method: str, data: Data) -> Recipe:
-    if getattr(data.train, "whole", False):
+    if data.train.whole:
         return NODES
     if name == "desk":
-        return DESK_GRAPHS if data.of_graphs else replace(DESK, augment=data.name != "cifar-easy")
+        return DESK_GRAPHS if data.of_graphs else DESK
     if data.task == "regression" or data.of_graphs:
         return GRAPHS
     if data.name == "cifar-easy" and method == "ce":

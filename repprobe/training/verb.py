@@ -83,7 +83,9 @@ def train(
         there are two networks), "memorized" (the share of wrong labels that are predicted; None
         without any), "test_each" (with two networks), "learning_rate" and "seconds". Training
         figures are of all examples, or a sample of 10,000. For regression the figures are mean
-        absolute percentage errors in percent (None where a target is 0), beside "…_mse".
+        absolute percentage errors in percent (None where a target is 0), beside "…_mse"; and
+        "corrupted_mse" and "uncorrupted_mse" to the targets that were learned, of those that the
+        noise changed and of the others.
     progress : called with (stage, done, total); "train" counts epochs, and is called before the
         first of them too; "epoch" counts the steps of epochs that take long.
     **settings : the fields of `TrainSettings`.

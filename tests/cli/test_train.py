@@ -151,6 +151,23 @@ def test_snapshots_are_kept_when_asked_for(repprobe, tmp_path):
     assert kept == {"noisy.pt", *(f"noisy-epoch-00{epoch}.pt" for epoch in range(3))}
 
 
+def test_measured_now_and_then(repprobe):
+    result = repprobe("train", *SMALL, "--epochs", 4, "--evaluate-every", 3)
+    assert ["test" in line for line in lines_of_epochs(result.err)] == [False, False, True, True]
+
+
+def test_of_two_networks_both_figures_are_told_and_which_is_probed(repprobe):
+    arguments = ("--noise", "symmetric:0.3", "--method", "co-teaching", "--epochs", 1)
+    result = repprobe("train", *SMALL, *arguments)
+    assert re.search(
+        r"\nThe figures are of 2 networks' mean answer; by itself each has on test: "
+        r"\d+\.\d %, \d+\.\d %\.\n",
+        result.out,
+    )
+    probed = repprobe("layers", "noisy.pt", "-d", "digits", "--clean", 60, "-l", "linear")
+    assert "state_dict is used, the first of the networks" in " ".join(probed.err.split())
+
+
 def test_methods_and_settings_arrive(repprobe):
     result = repprobe(
         *("train", *SMALL, "--method", "gce", "--method-arg", "q=0.5", "--epochs", 1, "--json"),

@@ -228,3 +228,14 @@ def test_graphs_cannot_be_mixed(refused, tmp_path):
     )
     pairs = {"arch": "max-sum-gnn", "data": "pairs.npz"}
     refused("--method", "mixup", **pairs, named=["mixup", "graphs"])
+
+
+def test_preprocessing_and_networks_that_do_not_fit_graphs(refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.parent / "cache"))
+    graphs = {"data": "max-degree:40"}
+    refused("--preprocess", "imagenet", arch="max-sum-gnn", **graphs, named=["imagenet", "channel"])
+
+
+@pytest.mark.parametrize("method", ["dividemix", "forward"])
+def test_a_run_that_ends_within_the_warm_up(refused, method):
+    refused("--method", method, "--epochs", 1, named=[method, "warm-up", "1"])

@@ -51,6 +51,7 @@ def test_classes_are_even_and_instance_labels_are_cifars(cifar10):
     assert np.bincount(data.test.labels).tolist() == [4] * 10
     assert np.array_equal(data.instance_labels, plain.train.labels)
     assert plain.instance_labels is None
+    assert (plain.may_augment, data.may_augment) == (True, False)
 
 
 def test_classes_are_always_the_same(cifar10):

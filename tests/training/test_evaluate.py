@@ -78,6 +78,8 @@ def test_percentage_errors_of_regression():
             "noisy_train_mse": 2,
             "clean_train": 50,
             "clean_train_mse": 0.5,
+            "corrupted_mse": 4,
+            "uncorrupted_mse": 0,
             "test": 15,
             "test_mse": 1,
         }
@@ -89,6 +91,16 @@ def test_a_target_of_zero_has_no_percentage():
     record = evaluator(targets, targets, targets, "regression").measure([Answering([1.0] * 4)])
     assert record["test"] is None
     assert record["test_mse"] == 1
+    assert record["corrupted_mse"] is None
+    assert record["uncorrupted_mse"] == 1
+
+
+def test_targets_of_one_column_match_answers_of_none():
+    flat = [np.array([1.0, 2.0, 3.0]), np.array([4.0, 2.0, 2.5]), np.array([10.0, 5.0])]
+    networks = [Answering([2.0, 2, 5, 11, 4]), Answering([1.0, 1, 1, 1, 1])]
+    column = [values[:, None] for values in flat]
+    expected = evaluator(*flat, "regression").measure(networks)
+    assert evaluator(*column, "regression").measure(networks) == expected
 
 
 def test_many_training_examples_are_sampled(monkeypatch):

@@ -69,9 +69,9 @@ def test_passes_drawn_side_by_side_do_not_disturb_each_other():
             assert all(torch.equal(v.x, w.x) for v, w in zip(a.views, b.views, strict=True))
 
 
-def test_some_rows_in_batches_of_another_size():
+def test_some_rows():
     chosen = torch.tensor([2, 3, 5, 7, 11, 13])
-    batches = list(make().batches(chosen, size=4))
+    batches = list(make(4).batches(chosen))
     assert [len(b.rows) for b in batches] == [4, 2]
     assert sorted_rows(batches) == chosen.tolist()
     assert list(make().batches(chosen[:0])) == []

@@ -7,7 +7,7 @@ import torch
 from killing import difference, killed, undisturbed
 
 from repprobe.data import load_data
-from repprobe.errors import UsageError
+from repprobe.errors import RepprobeError, UsageError
 from repprobe.training import train
 
 QUICK = {"arch_args": {"width": 2}, "limit": 100, "epochs": 2}
@@ -152,12 +152,34 @@ def finished(tmp_path_factory):
     return train("small-cnn", "digits", out=out, **settings).path
 
 
+def test_a_run_in_which_nothing_was_learned_makes_room_for_another(tmp_path, one_line):
+    out, huge = tmp_path / "a.pt", {"optimizer": "sgd", "learning_rate": 1e30}
+    with pytest.raises(RepprobeError) as caught:
+        train("small-cnn", "digits", out=out, **QUICK, **huge)
+    one_line(caught, "--lr 1e+29 --restart", "learning_rate=1e+29, restart=True", "of epoch 0")
+    assert train("small-cnn", "digits", out=out, **QUICK).resumed_from == 0
+    train("small-cnn", "digits", out=tmp_path / "b.pt", **{**QUICK, "epochs": 0})
+    with pytest.raises(UsageError):  # whoever asked for no epochs wants that network
+        train("small-cnn", "digits", out=tmp_path / "b.pt", **QUICK, learning_rate=0.1)
+
+
+def test_settings_that_an_older_file_does_not_tell_are_no_difference(finished, tmp_path):
+    found = entries(finished)
+    del found["settings"]["precision"]
+    torch.save(found, tmp_path / "old.pt")
+    settings = {**QUICK, "method": "gce", "noise": "symmetric:0.2"}
+    assert train("small-cnn", "digits", out=tmp_path / "old.pt", **settings).resumed_from == 2
+
+
 def test_a_file_that_is_no_run_is_left_alone(tmp_path, one_line, finished):
     text, state = tmp_path / "notes.pt", tmp_path / "weights.pt"
     text.write_text("dear diary")
     torch.save({"weight": torch.ones(2)}, state)
     snapshot = finished.with_name("a-epoch-002.pt")
-    for path in (text, state, snapshot):
+    some, wrong = tmp_path / "some.pt", tmp_path / "wrong.pt"
+    torch.save({"method": "x", "optimizers": [], "state_dict": {}}, some)
+    torch.save({**entries(finished), "history": None}, wrong)
+    for path in (text, state, snapshot, some, wrong):
         before = path.read_bytes()
         with pytest.raises(UsageError) as caught:
             train("small-cnn", "digits", out=path, **QUICK)

@@ -93,7 +93,18 @@ def test_only_images_of_three_channels_are_augmented_unasked(name):
         assert not recipe.settle(settings, name, DIGITS).augment
         assert not recipe.settle(settings, name, TABLE).augment
     assert recipe.settle(TrainSettings(), name, PHOTOS).augment
-    assert not recipe.settle(TrainSettings(), name, data((3, 8, 8), name="cifar-easy")).augment
+
+
+@pytest.mark.parametrize("name", recipe.PAPER)
+def test_images_that_may_not_be_augmented_never_are(name, one_line):
+    pixels = replace(PHOTOS, may_augment=False)
+    for kind in ("desk", "paper"):
+        for more in ({}, {"augment": False}, {"optimizer": "adam"}):
+            settings = TrainSettings(recipe=kind, **more)
+            assert not recipe.settle(settings, name, pixels).augment
+        with pytest.raises(UsageError) as caught:
+            recipe.settle(TrainSettings(recipe=kind, augment=True), name, pixels)
+        one_line(caught, "some", "where a pixel lies tells their class")
 
 
 def test_what_the_user_says_wins():

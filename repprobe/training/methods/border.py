@@ -68,12 +68,10 @@ class Examples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(
-        self, rows: Tensor | None = None, *, size: int | None = None, views: int = 1
-    ) -> Iterator[Batch]:
+    def batches(self, rows: Tensor | None = None, *, views: int = 1) -> Iterator[Batch]:
         """Yield shuffled, augmented batches of the examples in `rows` (None for all), once.
 
-        `size` None is the batch size that the user chose. The last batch may be smaller.
+        The last batch may be smaller.
         """
         ...
 
@@ -114,16 +112,30 @@ class Method(ABC):
     name : as the user writes it.
     task : the kind of labels that it learns from.
     networks : how many networks it trains side by side.
-    keeps_examples : whether it remembers something of every example from epoch to epoch, or
-        looks at all of them at once, and therefore runs on one device only.
     mixes : whether it mixes inputs, which cannot be done to graphs.
     """
 
     name: ClassVar[str]
     task: ClassVar[Task] = "classification"
     networks: ClassVar[int] = 1
-    keeps_examples: ClassVar[bool] = False
     mixes: ClassVar[bool] = False
+
+    @property
+    def keeps_examples(self) -> bool:
+        """Whether it runs on one device only.
+
+        So does what remembers something of every example from epoch to epoch, or looks at all of
+        them at once.
+        """
+        return False
+
+    @property
+    def lacks_rate(self) -> bool:
+        """Whether it has yet to be told the share of wrong labels, as `rate`."""
+        return False
+
+    def check_epochs(self, epochs: int) -> None:  # noqa: B027 - most take any number
+        """Raise UsageError where a run of that many epochs (one or more) is too short."""
 
     def begin(self, examples: Examples) -> None:  # noqa: B027 - most have nothing to prepare
         """Prepare for a training set; called once, before `restore`."""

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from repprobe.errors import UsageError
-from repprobe.training.methods.border import Epoch
 
 
 def require_number(
@@ -47,10 +46,10 @@ def require_flag(name: str, value: Any) -> None:
         raise UsageError(f"{name} is {value!r}; it has to be True or False.")
 
 
-def require_longer(method: str, warmup: int, epoch: Epoch) -> None:
+def require_longer(method: str, warmup: int, epochs: int) -> None:
     """Raise UsageError where a run ends before, or with, the method's warm-up."""
-    if epoch.epochs <= warmup:
+    if epochs <= warmup:
         raise UsageError(
-            f"{method} begins after {warmup} epochs of warm-up, but the run has {epoch.epochs}; "
+            f"{method} begins after {warmup} epochs of warm-up, but the run has {epochs}; "
             "train longer, or give a smaller warmup."
         )

@@ -70,7 +70,6 @@ class DivideMix(Method):
 
     name: ClassVar[str] = "dividemix"
     networks: ClassVar[int] = 2
-    keeps_examples: ClassVar[bool] = True
     mixes: ClassVar[bool] = True
     warmup: int = 10
     threshold: float = 0.5
@@ -91,12 +90,18 @@ class DivideMix(Method):
         require_whole("averaged of dividemix", self.averaged, 1)
         require_flag("asymmetric of dividemix", self.asymmetric)
 
+    @property
+    def keeps_examples(self) -> bool:
+        return True
+
+    def check_epochs(self, epochs: int) -> None:
+        require_longer("dividemix", self.warmup, epochs)
+
     def begin(self, examples: Examples) -> None:
         # (fewer than `averaged` epochs, 2, n): normalized losses that the next division counts in
         self._losses = torch.empty(0, 2, len(examples), dtype=torch.float64)
 
     def turns(self, epoch: Epoch) -> Iterator[Turn]:
-        require_longer("dividemix", self.warmup, epoch)
         if epoch.number < self.warmup:
             for network in range(2):
                 yield from self._warmup(epoch, network)
@@ -136,7 +141,7 @@ class DivideMix(Method):
             if not torch.isfinite(losses).all():
                 raise RepprobeError(
                     f"the network's outputs are infinite at the beginning of epoch "
-                    f"{epoch.number + 1}; lower the learning rate."
+                    f"{epoch.number + 1}; train anew with a lower learning rate."
                 )
             now.append(torch.from_numpy(normalized(losses.numpy())))
         recent = torch.cat([self._losses, torch.stack(now)[None]])

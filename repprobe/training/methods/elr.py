@@ -36,13 +36,16 @@ class EarlyLearningRegularization(Method):
     """
 
     name: ClassVar[str] = "elr"
-    keeps_examples: ClassVar[bool] = True
     beta: float = 0.7
     lam: float = 3.0
 
     def __post_init__(self) -> None:
         require_number("beta of elr", self.beta, least=0, below=1)
         require_number("lam of elr", self.lam, least=0)
+
+    @property
+    def keeps_examples(self) -> bool:
+        return True
 
     def begin(self, examples: Examples) -> None:
         self._targets = torch.zeros(len(examples), examples.classes, device=examples.device)

@@ -41,7 +41,6 @@ class ForwardCorrection(Method):
     """
 
     name: ClassVar[str] = "forward"
-    keeps_examples: ClassVar[bool] = True
     transition: str = ESTIMATED
     warmup: int | None = None
     percentile: float | None = None
@@ -57,6 +56,14 @@ class ForwardCorrection(Method):
         if self.percentile is not None:
             require_number("percentile of forward", self.percentile, above=0, most=100)
 
+    @property
+    def keeps_examples(self) -> bool:
+        return self.transition == ESTIMATED
+
+    def check_epochs(self, epochs: int) -> None:
+        if self.transition == ESTIMATED:
+            require_longer("forward", self._warmup(epochs), epochs)
+
     def begin(self, examples: Examples) -> None:
         self._matrix: Tensor | None = None
         if self.transition != ESTIMATED:
@@ -65,13 +72,10 @@ class ForwardCorrection(Method):
             self._matrix = torch.from_numpy(matrix)
 
     def turns(self, epoch: Epoch) -> Iterator[Batch]:
-        if self._matrix is None:
-            warmup = self.warmup or max(1, epoch.epochs // 10)
-            require_longer("forward", warmup, epoch)
-            if epoch.number >= warmup:
-                answers = epoch.answers(epoch.networks[0]).cpu()
-                percentile = self.percentile or (97 if answers.shape[1] <= 33 else 100)
-                self._matrix = estimated_transition(answers, percentile)
+        if self._matrix is None and epoch.number >= self._warmup(epoch.epochs):
+            answers = epoch.answers(epoch.networks[0]).cpu()
+            percentile = self.percentile or (97 if answers.shape[1] <= 33 else 100)
+            self._matrix = estimated_transition(answers, percentile)
         yield from epoch.examples.batches()
 
     def losses(self, epoch: Epoch, turn: Batch) -> Sequence[Tensor | None]:
@@ -86,6 +90,9 @@ class ForwardCorrection(Method):
     def restore(self, state: Mapping[str, Tensor]) -> None:
         if "transition" in state:
             self._matrix = state["transition"].cpu()
+
+    def _warmup(self, epochs: int) -> int:
+        return self.warmup or max(1, epochs // 10)
 
 
 def forward_corrected(logits: Tensor, labels: Tensor, transition: Tensor) -> Tensor:

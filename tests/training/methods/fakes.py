@@ -38,10 +38,10 @@ class Examples:
     def __len__(self):
         return len(self.labels)
 
-    def batches(self, rows=None, *, size=None, views=1):
+    def batches(self, rows=None, *, views=1):
         rows = torch.arange(len(self)) if rows is None else rows
         order = rows[torch.randperm(len(rows), generator=self.generator)]
-        for some in order.split(size or self.batch_size):
+        for some in order.split(self.batch_size):
             if len(some) > 1:
                 x = [self._view(some) for _ in range(views)]
                 yield Batch(some, tuple(Fed(v, len(some)) for v in x), self.labels[some])

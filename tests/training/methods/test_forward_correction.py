@@ -60,12 +60,16 @@ def test_after_the_warm_up_the_loss_is_corrected_with_the_estimate():
 
 @pytest.mark.parametrize(("name", "warmup"), [("forward", 3), ("forward", None), ("dividemix", 3)])
 def test_a_run_too_short_for_its_warm_up_is_refused(name, warmup):
-    x, true = blobs(30)
-    examples = Examples(x, true, 3)
     method = build(name, warmup=warmup)
-    method.begin(examples)
+    method.check_epochs((warmup or 1) + 1)
     with pytest.raises(UsageError, match=f"{warmup or 1} epochs of warm-up, but the run has"):
-        next(method.turns(Epoch(0, warmup or 1, examples, [])))
+        method.check_epochs(warmup or 1)
+
+
+def test_with_a_given_matrix_there_is_no_warm_up_and_examples_are_not_kept():
+    given, estimating = build("forward", transition="T.npy", warmup=3), build("forward")
+    given.check_epochs(1)
+    assert (given.keeps_examples, estimating.keeps_examples) == (False, True)
 
 
 def test_the_warm_up_takes_a_tenth_of_the_run():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ class FilePart:
     files: tuple[Path, ...]
     labels: NDArray[np.int64]
     decoder: Decoder
+    whole: ClassVar[bool] = False
 
     def __len__(self) -> int:
         return len(self.files)

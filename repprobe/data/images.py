@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,7 @@ class ResizedPart:
 
     part: Part
     size: int
+    whole: ClassVar[bool] = False
 
     @property
     def labels(self) -> NDArray[np.int64] | NDArray[np.float64]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,7 @@ class ParquetPart:
     images: ImageColumn
     labels: Labels
     decoder: Decoder
+    whole: ClassVar[bool] = False
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -34,6 +34,8 @@ def made_targets(targets, *, instance_labels=None):
 class GraphPart:
     """Graphs of one node."""
 
+    whole = False
+
     def __init__(self, labels):
         self.labels = np.asarray(labels, np.int64)
 

@@ -83,6 +83,7 @@ def test_memory_is_bounded_and_the_bounds_change_nothing(monkeypatch):
 
     class Watched:
         labels = part.labels
+        whole = False
 
         def __len__(self):
             return N

@@ -36,6 +36,7 @@ class GraphPart:
     labels: Labels
     mirrored: bool = False
     edge_features: NDArray[np.float32] | None = None
+    whole: ClassVar[bool] = False
 
     def __len__(self) -> int:
         return len(self.labels)

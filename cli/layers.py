@@ -169,7 +169,8 @@ def default_folder(models: Sequence[Path], data: str) -> Path:
     from repprobe.runs import free_name
 
     first = models[0].stem + (f"-and-{len(models) - 1}-more" if len(models) > 1 else "")
-    return free_name(Path("runs") / f"{first}-{Path(data).stem}")
+    name = f"{first}-{Path(data).stem}".replace(":", "-")
+    return free_name(Path("runs") / name)
 
 
 def _origin(metadata: Mapping[str, Any]) -> str:

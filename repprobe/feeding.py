@@ -85,8 +85,8 @@ class Fed:
 
         A network for graphs is given what its `forward` asks for by the names that
         torch-geometric uses: `x`, `edge_index`, `batch`, `edge_attr`, `edge_weight`,
-        `batch_size`, `num_graphs`, `num_nodes`; or, if it takes one argument of another name,
-        a `torch_geometric.data.Batch`.
+        `batch_size`, `num_graphs`, `num_nodes`; or, if it requires one argument that is not `x`
+        and takes no `edge_index`, a `torch_geometric.data.Batch`.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class Fed:
         }
         parameters = _parameters(module)
         required = [name for name, p in parameters.items() if p.default is p.empty]
-        if len(required) == 1 and required[0] not in known and "edge_index" not in parameters:
+        if len(required) == 1 and required[0] != "x" and "edge_index" not in parameters:
             return module(self._as_batch())
         missing = [name for name in required if name not in known]
         if missing:

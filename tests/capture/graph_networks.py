@@ -106,6 +106,13 @@ class TakesData(nn.Module):
         return self.linear(x).log_softmax(1)
 
 
+class TakesBatch(TakesData):
+    """The same by the name that others give to the vector of each node's graph."""
+
+    def forward(self, batch) -> Tensor:
+        return super().forward(batch)
+
+
 class Aggregated(nn.Module):
     """Pools with a module, and its messages are made by one."""
 

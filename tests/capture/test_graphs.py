@@ -19,6 +19,7 @@ from .graph_networks import (
     Aggregated,
     EdgeRound,
     Pooled,
+    TakesBatch,
     TakesData,
     graph_data,
     node_data,
@@ -31,6 +32,7 @@ NETWORKS = {
     **{f"Pooled-{mode}": lambda mode=mode: Pooled(mode) for mode in POOLS},
     **{f"Aggregated-{mode}": lambda mode=mode: Aggregated(mode) for mode in POOLS},
     "TakesData": TakesData,
+    "TakesBatch": TakesBatch,
 }
 
 
@@ -39,7 +41,7 @@ NETWORKS = {
 def test_features_are_what_plain_hooks_and_global_pooling_give(network, pool):
     net, data = NETWORKS[network](), graph_data(empty=True)
     features = run(net, data, layers=["*"], pool=pool, batch_size=7)
-    mode = network.partition("-")[2] or ("sum" if network == "TakesData" else "mean")
+    mode = network.partition("-")[2] or ("sum" if network.startswith("Takes") else "mean")
     mode = mode if pool == "auto" else pool
     assert set(features.skipped.values()) <= {"the network does not call it"}
     assert len(features) == 45

@@ -12,16 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.data.dataset import Data
-from repprobe.errors import DataError, UsageError
-from repprobe.noise.files import read_table
+from repprobe.errors import UsageError
 from repprobe.noise.law import ByRate, Law, Written, classes_of
 from repprobe.noise.maps import block_map, given_map, own_map, read_map
 from repprobe.noise.streams import draw_below, stream
+from repprobe.noise.transition import read_transition
 
 _SYMMETRIC, _FLIPPED, _PAIR, _MATRIX = 1, 2, 3, 4
-
-_TOLERANCE = 1e-6
-"""How far the sum of a matrix's row may be from 1."""
 
 
 class NoNoise(Law):
@@ -139,34 +136,13 @@ class Matrix(Law):
 
     def whole(self, data: Data, seed: int) -> NDArray[np.int64]:
         clean = classes_of(data)
-        cumulated = np.cumsum(_read_matrix(self.file, data), axis=1)
+        cumulated = np.cumsum(read_transition(self.file, data.classes), axis=1)
         chance = stream(seed, _MATRIX).random(len(clean))
         noisy = np.empty_like(clean)
         for c, row in enumerate(cumulated):
             members = clean == c
             noisy[members] = np.searchsorted(row / row[-1], chance[members], side="right")
         return noisy
-
-
-def _read_matrix(file: Path, data: Data) -> NDArray[np.float64]:
-    table = read_table(file)
-    count = len(data.classes)
-    if table.shape != (count, count):
-        raise DataError(
-            f"the matrix in '{file}' has shape {table.shape}, but '{data.name}' has {count} "
-            f"classes; it must be {count} × {count}, a row for every true class."
-        )
-    sums = table.sum(axis=1)
-    wrong = ~((table >= 0).all(axis=1) & (np.abs(sums - 1) <= _TOLERANCE))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        below = np.flatnonzero(~(table[row] >= 0))
-        what = f"holds {table[row, below[0]]:g}" if len(below) else f"sums to {sums[row]:.6g}"
-        raise DataError(
-            f"row {row} (true class {data.classes[row]}) of the matrix in '{file}' {what}; every "
-            "entry must be 0 or more, and every row sum to 1."
-        )
-    return table
 
 
 def uniform(

@@ -32,4 +32,5 @@ def test_what_is_no_list_of_numbers_is_refused_and_named(text):
 
 def test_the_default_folder_has_a_name_that_every_system_takes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert default_folder([Path("nets/gnn.pt")], "max-degree:200") == Path("runs/gnn-max-degree-200")
+    found = default_folder([Path("nets/gnn.pt")], "max-degree:200")
+    assert found == Path("runs/gnn-max-degree-200")

@@ -162,8 +162,8 @@ def test_a_negative_seed_is_refused():
         ([[1, 0, 0], [0.5, 0.4, 0], [0, 0, 1]], r"row 1 \(true class dog\) .* sums to 0\.9;"),
         ([[1, 0, 0], [0, 1, 0], [-0.5, 0.5, 1]], r"row 2 \(true class fish\) .* holds -0\.5;"),
         ([[1, 0, 0], [0, np.nan, 1], [0, 0, 1]], r"row 1 .* holds nan"),
-        ([[1, 0, 0], [0, 1, 2e-6], [0, 0, 1]], r"row 1 .* sums to 1;|row 1 .* sums to 1\.000002"),
-        (np.eye(4), r"has shape \(4, 4\), but 'made' has 3 classes; it must be 3 × 3"),
+        ([[1, 0, 0], [0, 1, 2e-4], [0, 0, 1]], r"row 1 .* sums to 1\.0002;"),
+        (np.eye(4), r"has shape \(4, 4\), but there are 3 classes; it must be 3 × 3"),
         (np.ones(3), r"has shape \(3,\)"),
         (np.array([["a"] * 3] * 3), "it must hold numbers"),
     ],
@@ -193,7 +193,7 @@ def test_bad_matrix_files(tmp_path):
 
 
 def test_a_sum_within_the_tolerance_is_taken(tmp_path):
-    np.save(tmp_path / "matrix.npy", np.array([[1 - 5e-7, 0], [0.5, 0.5]]))
+    np.save(tmp_path / "matrix.npy", np.array([[1 - 5e-5, 0], [0.5, 0.5]]))
     noisy = corrupt(f"matrix:{tmp_path / 'matrix.npy'}", made(np.arange(1000) % 2, 2))
     assert noisy.labels.max() == 1
     assert (noisy.labels[::2] == 0).all()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -18,9 +19,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax, softmax
 
 from repprobe.errors import UsageError
+from repprobe.noise.transition import read_transition
 from repprobe.training.methods.border import Batch, Epoch, Examples, Method
 from repprobe.training.methods.checks import require_longer, require_number, require_whole
-from repprobe.training.methods.transition import read_transition
 
 ESTIMATED = "estimated"
 
@@ -67,9 +68,10 @@ class ForwardCorrection(Method):
     def begin(self, examples: Examples) -> None:
         self._matrix: Tensor | None = None
         if self.transition != ESTIMATED:
-            labels = examples.labels.cpu().numpy()
-            matrix = read_transition(self.transition, labels, examples.classes)
-            self._matrix = torch.from_numpy(matrix)
+            names = [str(c) for c in range(examples.classes)]
+            matrix = torch.from_numpy(read_transition(Path(self.transition), names))
+            _check_possible(matrix, examples.labels, self.transition)
+            self._matrix = matrix
 
     def turns(self, epoch: Epoch) -> Iterator[Batch]:
         if self._matrix is None and epoch.number >= self._warmup(epoch.epochs):
@@ -93,6 +95,16 @@ class ForwardCorrection(Method):
 
     def _warmup(self, epochs: int) -> int:
         return self.warmup or max(1, epochs // 10)
+
+
+def _check_possible(matrix: Tensor, labels: Tensor, file: str) -> None:
+    """Raise UsageError if a label occurs that no class can have become."""
+    never = matrix.sum(0)[labels.cpu()] == 0
+    if never.any():
+        raise UsageError(
+            f"the matrix in '{file}' gives label {labels[int(never.int().argmax())]} no "
+            "probability, but it occurs; rows are true classes, columns are labels."
+        )
 
 
 def forward_corrected(logits: Tensor, labels: Tensor, transition: Tensor) -> Tensor:

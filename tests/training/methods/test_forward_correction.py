@@ -107,10 +107,10 @@ def test_a_given_matrix_is_used_from_the_first_epoch_on(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("matrix", "error", "words"),
     [
-        (np.eye(4), UsageError, "shape"),
-        (np.full((3, 3), 0.3), UsageError, "row 0 .* sums to 0.9"),
-        (np.array([[2, -1, 0], [0, 1, 0], [0, 0, 1]]), UsageError, "row 0"),
-        (np.full((3, 3), np.nan), UsageError, "row 0"),
+        (np.eye(4), DataError, "shape"),
+        (np.full((3, 3), 0.3), DataError, "row 0 .* sums to 0.9"),
+        (np.array([[2, -1, 0], [0, 1, 0], [0, 0, 1]]), DataError, "row 0"),
+        (np.full((3, 3), np.nan), DataError, "row 0"),
         (np.array([[0.5, 0.5, 0], [0, 1, 0], [0, 1, 0]]), UsageError, "label 2"),
         (np.array([["a"] * 3] * 3), DataError, "numbers"),
     ],

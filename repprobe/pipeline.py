@@ -12,6 +12,7 @@ import numpy as np
 
 from repprobe.clock import Clock
 from repprobe.data import Data, draws, load_data
+from repprobe.device import usable_device
 from repprobe.diagnosis import diagnose
 from repprobe.errors import DataError, UsageError
 from repprobe.measure import Measurement
@@ -107,7 +108,7 @@ class _Job:
             budgets = settings.budgets or (min(DEFAULT_CLEAN, len(data.train)),)
             seeds = range(settings.seed, settings.seed + settings.seeds)
             drawn = draws(data.train.labels, budgets, seeds, data.task)
-            device = _device(settings.device)
+            device = str(usable_device(settings.device))
             engine = get_engine(settings.engine, device)
             models = [self._load_model(model) for model in wanted]
         measurement = Measurement(
@@ -182,16 +183,3 @@ def _check_data(data: Data) -> None:
         )
     if data.task == "regression" and not np.ptp(data.test.labels, axis=0).all():
         raise DataError("all test targets are the same number: there is nothing to predict.")
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"the device '{name}' cannot be used: {reason}") from None
-    return name

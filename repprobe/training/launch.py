@@ -16,6 +16,7 @@ from lightning_fabric.plugins.precision import MixedPrecision
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import multiprocessing
 
+from repprobe.device import usable_device
 from repprobe.errors import RepprobeError, UsageError
 from repprobe.training import checkpoint
 from repprobe.training.checkpoint import Stored
@@ -41,7 +42,7 @@ def _fabric(settings: TrainSettings) -> Fabric:
     UsageError
         They cannot be used here, or not with that precision.
     """
-    device, count = _device(settings.device), settings.devices
+    device, count = usable_device(settings.device), settings.devices
     if settings.precision == "16" and device.type == "cpu":
         raise UsageError("precision 16 needs a GPU; take bf16 or 32.")
     if count > 1 and device.index is not None:
@@ -56,17 +57,6 @@ def _fabric(settings: TrainSettings) -> Fabric:
         precision=None if half else PRECISIONS[settings.precision],  # type: ignore[arg-type]
         plugins=OneScale("16-mixed", device.type) if half else None,
     )
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"the device '{name}' cannot be used: {reason}") from None
-    return torch.device(name)
 
 
 def _run_apart(

@@ -79,6 +79,8 @@ def test_data_that_cannot_be_sent(tmp_path, one_line):
     from repprobe.data import load_data
 
     class Local:
+        whole = False
+
         def __init__(self, part):
             self.labels, self.inputs = part.labels, part.inputs
 

@@ -58,6 +58,13 @@ def test_what_graphs_cannot_do(tmp_path, degrees, one_line):
     one_line(caught, "zoo:small-cnn cannot be run on the data")
 
 
+def test_networks_with_a_row_per_node_are_not_for_whole_graphs(tmp_path, degrees, one_line):
+    with pytest.raises(UsageError) as caught:
+        train("pyg:GIN", degrees, out=tmp_path / "a.pt")
+    one_line(caught, "pyg:GIN", "one row per node", "file.py:function", "read-out")
+    assert not (tmp_path / "a.pt").exists()
+
+
 def test_classes_of_graphs(tmp_path, degrees):
     part = _classes(degrees)
     data = Data("sizes", part, part, "classification", ("a", "b"), 1.0, "f")

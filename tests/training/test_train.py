@@ -172,6 +172,16 @@ def test_weights_spoilt_by_the_last_step_are_not_kept(tmp_path, one_line):
     assert entries(tmp_path / "a.pt")["epoch"] == 0
 
 
+def test_buffers_that_were_infinite_from_the_start_are_no_fault(tmp_path):
+    (tmp_path / "net.py").write_text(
+        SPOILT.replace("torch.zeros(())", "torch.full((2,), float('-inf'))").replace(
+            "self.mean += float", "self.mean *= float"
+        )
+    )
+    run = quick(tmp_path / "a.pt", f"{tmp_path / 'net.py'}:Network", arch_args={})
+    assert len(run.history) == 2
+
+
 def test_after_ctrl_c_the_finished_epochs_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("repprobe.training.loop.SAVE_EVERY", 0.0)
 
@@ -270,6 +280,8 @@ def test_nothing_is_printed(tmp_path, capfd):
         ({"device": "tpu9"}, UsageError, ["tpu9"]),
         ({"precision": "16"}, UsageError, ["precision 16", "GPU"]),
         ({"method": "elr", "devices": 2}, UsageError, ["elr", "one device"]),
+        ({"method": "forward", "devices": 2}, UsageError, ["forward", "one device"]),
+        ({"method": "dividemix"}, UsageError, ["dividemix", "10 epochs of warm-up"]),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path, one_line, changed, kind, named):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.benchmarks.harness import HEADINGS, Report
 
-from .check import ROOT, check_agreement, missing, time_engines, time_job
+from .check import ROOT, check_agreement, check_training, missing, time_engines, time_job
 
 
 def main(out: Path = ROOT / "figures" / "gpu") -> int:
@@ -18,6 +18,9 @@ def main(out: Path = ROOT / "figures" / "gpu") -> int:
         return 2
     good = check_agreement(out / "agreement.json")
     print(f"agreement of the engines: {'yes' if good else 'NO, see agreement.json'}")
+    trains = check_training(out / "training.json")
+    print(f"training of CNN9: {'yes' if trains else 'NO, see training.json'}")
+    good &= trains
     print(HEADINGS)
     for name, measure in (("engines", time_engines), ("job", time_job)):
         report = Report()

@@ -1,4 +1,4 @@
-"""The checks: every engine agrees, torch against cuML in time, the job against its forward pass."""
+"""The checks: engines agree, training works, torch against cuML, the job against its pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 import torchvision
 
 import repprobe
-from repprobe.checkpoints import Model, Preprocessing
+from repprobe.checkpoints import Model, Preprocessing, load_model
 from repprobe.data import ArrayPart, Data
 from repprobe.probes.engines import LabelSet, get_engine
 from repprobe.probes.engines import Path as Fits
@@ -48,6 +48,49 @@ def check_agreement(out: Path, select: str = ON_GPU) -> bool:
     passed = done.returncode == 0 and "SKIPPED" not in done.stdout
     found = {"machine": machine(), "passed": passed, "output": done.stdout[-4000:].splitlines()}
     out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    return passed
+
+
+def check_training(out: Path, device: str = "cuda", images: int = 128, width: float = 1.0) -> bool:
+    """Train CNN9 for two steps an epoch, write how it went, return if all went well.
+
+    Cross-entropy and DivideMix, which comes to its division in the second epoch; in float32, and
+    on a GPU in half precision.
+    """
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (images, 3, 32, 32), np.uint8)
+    part = ArrayPart(pixels, np.arange(images) % 10)
+    data = Data("noise", part, part, "classification", tuple("abcdefghij"), 255.0, "noise")
+    runs = []
+    for method, arguments in (("ce", {}), ("dividemix", {"warmup": 1})):
+        for precision in ("32", "16") if device.startswith("cuda") else ("32",):
+            with tempfile.TemporaryDirectory() as folder:
+                trained = repprobe.train(
+                    *("cnn9", data),
+                    out=Path(folder) / "a.pt",
+                    noise="symmetric:0.4",
+                    method=method,
+                    method_args=arguments,
+                    arch_args={"width": width},
+                    epochs=2,
+                    batch_size=images // 2,
+                    precision=precision,
+                    device=device,
+                )
+                weights = load_model(trained.path).module.state_dict()
+            losses = [record["loss"] for record in trained.history]
+            good = bool(np.isfinite(losses).all()) and all(
+                bool(w.isfinite().all()) for w in weights.values()
+            )
+            seconds = [record["seconds"] for record in trained.history]
+            runs.append(
+                {"method": method, "precision": precision, "losses": losses, "seconds": seconds}
+                | {"passed": good}
+            )
+    passed = all(run["passed"] for run in runs)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    found = {"machine": machine(), "passed": passed, "runs": runs}
     out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     return passed
 

@@ -41,6 +41,13 @@ def test_tests_that_were_skipped_prove_nothing(monkeypatch, tmp_path):
     assert not check.check_agreement(tmp_path / "agreement.json", "minimum_norm and torch-cuda")
 
 
+def test_training_is_checked_and_written_down(tmp_path):
+    assert check.check_training(tmp_path / "training.json", "cpu", images=24, width=0.125)
+    runs = json.loads((tmp_path / "training.json").read_text())["runs"]
+    assert [run["method"] for run in runs] == ["ce", "dividemix"]
+    assert all(len(run["losses"]) == 2 for run in runs)
+
+
 def test_engines_are_timed_on_the_same_problem():
     report = Report()
     check.time_engines(report, ("torch", "sklearn"), "cpu", n=600, width=12, classes=4, pairs=1)
@@ -58,6 +65,7 @@ def test_the_whole_job_is_timed_against_its_forward_pass():
 def test_a_missed_demand_fails_the_check(monkeypatch, tmp_path):
     monkeypatch.setattr(program, "missing", lambda: None)
     monkeypatch.setattr(program, "check_agreement", lambda out: True)
+    monkeypatch.setattr(program, "check_training", lambda out: True)
     monkeypatch.setattr(program, "time_engines", lambda report: None)
 
     def slow(report):

@@ -53,7 +53,6 @@ def demo(
 
 def _train(path: Path, ratio: float, seed: int, progress: Any) -> Path:
     """Train a small CNN on digits whose labels are uniform noise in a share of `ratio`."""
-    from repprobe.data import load_data
     from repprobe.training import train
 
     def train_progress(stage: str, done: int, total: int) -> None:
@@ -62,7 +61,7 @@ def _train(path: Path, ratio: float, seed: int, progress: Any) -> Path:
 
     train(
         "zoo:small-cnn",
-        load_data("digits", seed=seed),
+        "digits",
         out=path,
         noise=f"uniform:{ratio}",
         epochs=EPOCHS,

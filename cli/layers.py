@@ -186,7 +186,7 @@ def _list(models: Sequence[Path], data: str, settings: dict[str, Any], as_json: 
         raise UsageError("--list takes one model at a time.")
     from repprobe.capture import list_layers
     from repprobe.checkpoints import load_model
-    from repprobe.data import load_data
+    from repprobe.seen import data_for
 
     with progress_bars() as progress:
         model = load_model(
@@ -196,7 +196,7 @@ def _list(models: Sequence[Path], data: str, settings: dict[str, Any], as_json: 
             preprocess=settings["preprocess"],
             progress=progress,
         )
-        source = load_data(data, seed=settings["seed"], image_size=settings["image_size"])
+        source, _ = data_for([model], data, settings["image_size"])
         rows = list_layers(model, source)
     if as_json:
         say(json.dumps({"model": model.name, "layers": [asdict(row) for row in rows]}))

@@ -72,6 +72,7 @@ ImageSizeOption = Annotated[
         min=1,
         rich_help_panel=_MODEL,
         help="Resize and crop images to this side.",
+        show_default="the checkpoint's own, else as they are",
     ),
 ]
 LayersOption = Annotated[

@@ -18,6 +18,7 @@ from .progress import EpochReporter
 from .tables import render, say
 
 if TYPE_CHECKING:
+    from repprobe.noise import NoisyLabels
     from repprobe.training import Trained
 
 _NETWORK, _LABELS, _RECIPE, _RUN = "The network", "The labels", "The training", "The run"
@@ -59,6 +60,15 @@ PreprocessOption = Annotated[
         rich_help_panel=_NETWORK,
         help="imagenet, cifar10, unit, none or MEAN/STD such as 0.5/0.25.",
         show_default="mean and spread of the training examples",
+    ),
+]
+ImageSizeOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PIXELS",
+        min=1,
+        rich_help_panel=_NETWORK,
+        help="Resize and crop images to this side.",
     ),
 ]
 NoiseOption = Annotated[
@@ -198,7 +208,7 @@ def train(
     out: OutOption,
     arch_arg: ArchArgOption = None,
     preprocess: PreprocessOption = None,
-    image_size: o.ImageSizeOption = None,
+    image_size: ImageSizeOption = None,
     noise: NoiseOption = None,
     limit: LimitOption = None,
     method: MethodOption = None,
@@ -267,7 +277,7 @@ def train(
     if trained.history and trained.resumed_from == trained.epochs:
         warn(f"{out} is finished; for more give --epochs above {trained.epochs}.")
     pictures = _draw(trained)
-    following = _next(trained, data, image_size, seed)
+    following = _next(trained, data)
     if as_json:
         _print_json(trained, pictures, following)
     else:
@@ -301,17 +311,13 @@ def _draw(trained: Trained) -> list[Path]:
     )
 
 
-def _next(trained: Trained, data: str, image_size: int | None, seed: int) -> str:
-    """Return the command that probes the checkpoint on the same split of the data."""
+def _next(trained: Trained, data: str) -> str:
+    """Return the command that probes the checkpoint."""
     words = ["repprobe", "layers", str(trained.path), "--data", data]
     if ".py:" in trained.architecture:  # of a checkpoint's own accord no file is run
         words += ["--arch", trained.architecture]
         for key, value in trained.arguments.items():
             words += ["--arch-arg", f"{key}={value!r}"]
-    if image_size is not None:
-        words += ["--image-size", str(image_size)]
-    if seed:
-        words += ["--seed", str(seed)]
     return shlex.join(words)
 
 
@@ -338,7 +344,7 @@ def _print_json(trained: Trained, pictures: Sequence[Path], following: str) -> N
         "architecture": trained.architecture,
         "arguments": trained.arguments,
         "method": trained.method,
-        "noise": noise and {"law": noise.law, "rate": noise.rate, "labels": len(noise.labels)},
+        "noise": noise and _told_of(noise),
         "settings": trained.settings,
         "epochs": trained.epochs,
         "resumed_from": trained.resumed_from,
@@ -347,6 +353,17 @@ def _print_json(trained: Trained, pictures: Sequence[Path], following: str) -> N
         "next": following,
     }
     say(json.dumps(_finite(told), allow_nan=False))
+
+
+def _told_of(noise: NoisyLabels) -> dict[str, Any]:
+    """Return the law and what it did; rows of `transition` are true classes."""
+    return {
+        "law": noise.law,
+        "labels": len(noise.labels),
+        "rate": noise.rate,
+        "transition": None if noise.transition is None else noise.transition.tolist(),
+        "mutual_information": noise.mutual_information,
+    }
 
 
 def _finite(value: Any) -> Any:

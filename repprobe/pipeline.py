@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repprobe.clock import Clock
-from repprobe.data import Data, draws, load_data
+from repprobe.data import Data, draws
 from repprobe.device import usable_device
 from repprobe.diagnosis import diagnose
 from repprobe.errors import DataError, UsageError
@@ -27,6 +27,7 @@ from repprobe.provenance import (
     peak_memory,
 )
 from repprobe.runs import Run, run_folder
+from repprobe.seen import data_for, notes_on_seen
 from repprobe.settings import DEFAULT_CLEAN, Settings
 
 if TYPE_CHECKING:
@@ -102,15 +103,16 @@ class _Job:
         """Probe all the networks and describe how that went."""
         settings = self.settings
         with self.clock.timed("load"):
-            data = source if isinstance(source, Data) else self._load_data(source)
+            device = str(usable_device(settings.device))
+            engine = get_engine(settings.engine, device)
+            models = [self._load_model(model) for model in wanted]
+            data, image_size = data_for(models, source, settings.image_size)
             _check_data(data)
             kind = check_kind(settings.probe or default_kind(data.task), data.task)
             budgets = settings.budgets or (min(DEFAULT_CLEAN, len(data.train)),)
             seeds = range(settings.seed, settings.seed + settings.seeds)
             drawn = draws(data.train.labels, budgets, seeds, data.task)
-            device = str(usable_device(settings.device))
-            engine = get_engine(settings.engine, device)
-            models = [self._load_model(model) for model in wanted]
+            clean = np.unique(np.concatenate([draw.rows for draw in drawn]))
         measurement = Measurement(
             data, drawn, kind, engine, device, settings, self.progress, self.clock
         )
@@ -125,7 +127,8 @@ class _Job:
                 self.interrupted = True
                 break
             scores += found
-            details.append(describe_model(name, model, outcome, [*model.notes, *notes]))
+            notes = [*model.notes, *notes_on_seen(model.origin, data, image_size, clean), *notes]
+            details.append(describe_model(name, model, outcome, notes))
         diagnoses = diagnose(scores)
         info = {
             "command": list(command),
@@ -133,7 +136,11 @@ class _Job:
             "verdict": " ".join(d.verdict for d in diagnoses),
             "diagnoses": [d.to_dict() for d in diagnoses],
             "settings": describe_settings(
-                settings, probe=kind, engine=engine.name, clean=scores.budgets
+                settings,
+                probe=kind,
+                engine=engine.name,
+                clean=scores.budgets,
+                image_size=image_size,
             ),
             "seeds": [draw.seed for draw in drawn],
             "data": describe_data(data),
@@ -143,9 +150,6 @@ class _Job:
             "peak_memory_bytes": peak_memory(),
         }
         return Run(scores, info)
-
-    def _load_data(self, source: str | os.PathLike[str]) -> Data:
-        return load_data(source, seed=self.settings.seed, image_size=self.settings.image_size)
 
     def _load_model(self, model: Any) -> Model:
         from repprobe.checkpoints import Model, Preprocessing, load_model

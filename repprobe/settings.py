@@ -29,7 +29,8 @@ class Settings:
         "timm:NAME", "pyg:GCN", "zoo:NAME" or "file.py:function", and arguments for it.
     preprocess : "imagenet", "cifar10", "unit", "none" or MEAN/STD; None takes what the
         checkpoint says, else "unit".
-    image_size : side in pixels that images are resized and cropped to; None leaves them.
+    image_size : side in pixels that images are resized and cropped to; None takes what the
+        checkpoint says, else leaves them.
     layers : glob patterns over dotted names; "all" for every leaf; () for one per stage.
     pool, width : how an activation becomes a vector, and its greatest length.
     probe : "logistic", "ridge", "least-squares" or "knn"; None takes the task's default.

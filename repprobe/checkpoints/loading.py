@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from repprobe.checkpoints.fingerprints import Progress
 from repprobe.checkpoints.model import Model
+from repprobe.checkpoints.origin import Origin
 from repprobe.checkpoints.preprocessing import Preprocessing
 from repprobe.errors import CheckpointError, UsageError
 
@@ -81,6 +82,7 @@ def load_model(
         sha256=contents.sha256,
         metadata={k: v for k, v in state.metadata.items() if k not in _OWN},
         notes=(*state.notes, *notes),
+        origin=Origin.found(state.beside),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from repprobe.checkpoints.origin import Origin
 from repprobe.checkpoints.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Model:
     sha256 : of the checkpoint file; "" for a module handed over in memory.
     metadata : plain values found beside the state dict, e.g. {"best_prec1": 91.8}.
     notes : sentences the user should be told, e.g. that a prefix was taken off.
+    origin : what it was trained on, where the checkpoint is one of `train`.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Model:
     sha256: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     @property
     def parameters(self) -> int:

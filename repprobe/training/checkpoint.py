@@ -69,6 +69,7 @@ def header(plan: Plan, preprocess: str) -> dict[str, Any]:
         "noise": plan.law,
         "noise_rate": 0.0 if noise is None else float(noise.rate),
         "transition": None if matrix is None else torch.from_numpy(matrix),
+        "mutual_information": noise.mutual_information if noise and noise.classes else None,
         "noisy_labels": labels.float() if labels.is_floating_point() else labels,
         "train_rows": torch.from_numpy(plan.rows),
         "seed": plan.settings.seed,

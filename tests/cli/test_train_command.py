@@ -1,6 +1,7 @@
 """`repprobe train` from the command line to a checkpoint that `repprobe layers` probes."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -83,6 +84,11 @@ def test_json_is_all_that_stdout_holds(repprobe):
     assert told["pictures"] == ["noisy.png", "noisy.svg"]
     assert told["noise"]["law"] == "pair:0.3"
     assert 0.2 < told["noise"]["rate"] < 0.4
+    rows = told["noise"]["transition"]
+    assert [len(row) for row in rows] == [10] * 10
+    assert all(sum(row) == pytest.approx(1) for row in rows)
+    assert all(0.4 < row[c] + row[(c + 1) % 10] <= 1.0001 for c, row in enumerate(rows))
+    assert 1 < told["noise"]["mutual_information"] < math.log(10)
     assert [record["epoch"] for record in told["history"]] == [1]
     assert told["arguments"]["width"] == 4
     assert told["next"].startswith("repprobe layers noisy.pt")
@@ -183,7 +189,7 @@ def test_methods_and_settings_arrive(repprobe):
     assert settings["weight_decay"] == 1e-4
     assert settings["schedule"] == "halve:2"
     assert settings["batch_size"] == 32
-    assert told["next"].endswith("--seed 3")
+    assert told["next"] == "repprobe layers noisy.pt --data digits"  # its split knows no seed
 
 
 def test_no_epochs_write_the_initial_network(repprobe, tmp_path):

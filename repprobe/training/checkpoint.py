@@ -25,7 +25,7 @@ _SHAPING = (
 """Settings that a run cannot go on without."""
 
 _ENTRIES: dict[str, type] = {
-    **dict.fromkeys(("architecture", "method", "noise", "preprocess", "data_fingerprint"), str),
+    **dict.fromkeys(("architecture", "method", "noise", "preprocess"), str),
     **dict.fromkeys(("arguments", "method_arguments", "settings", "state_dict"), Mapping),
     **dict.fromkeys(("method_state", "precision_state"), Mapping),
     **dict.fromkeys(("seed", "epoch", "epochs"), int),
@@ -159,7 +159,8 @@ def _difference(found: Mapping[str, Any], plan: Plan) -> str:
     pairs += [("method", found["method"], now["method"])]
     pairs += _by_key(f"{plan.method}'s", found["method_arguments"], now["method_arguments"])
     pairs += [(name, found[name], now[name]) for name in ("seed", "noise")]
-    pairs += [("data of fingerprint", *(e["data_fingerprint"][:12] for e in (found, now)))]
+    data = now["data_fingerprint"]
+    pairs += [("data of fingerprint", found.get("data_fingerprint", data)[:12], data[:12])]
     pairs += [("preprocessing", found["preprocess"], now["preprocess"])]
     for name in _SHAPING:
         shown = name.replace("_", " ")

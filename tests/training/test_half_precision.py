@@ -57,7 +57,7 @@ def test_every_network_is_unscaled_by_the_scale_its_gradients_had():
 def test_fabric_is_given_it_for_precision_16(monkeypatch):
     """Up to the call of CUDA."""
     told = {}
-    monkeypatch.setattr(launch, "_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr(launch, "usable_device", lambda name: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(launch, "Fabric", lambda **given: told.update(given))
     for precision in ("16", "bf16"):

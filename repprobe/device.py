@@ -23,8 +23,12 @@ def usable_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(0, device=name)
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise UsageError(f"there is no device '{name}'; take auto, cpu, cuda, cuda:1, …") from None
+    try:
+        torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"the device '{name}' cannot be used: {reason}") from None
-    return torch.device(name)
+    return device

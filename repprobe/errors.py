@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class RepprobeError(Exception):
@@ -58,3 +59,25 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     table = {k.lower(): k for k in known}
     hits = difflib.get_close_matches(name.lower(), table, n=count, cutoff=0.5)
     return [table[h] for h in hits]
+
+
+def files_near(path: Path, *, folders: bool = False) -> str:
+    """Return the end of a sentence on a file that is not there: a guess, or a full stop.
+
+    Names are compared without their suffixes, which are alike in files that have nothing to do
+    with each other; with `folders`, those of folders are too.
+    """
+    try:
+        beside = [p for p in path.parent.iterdir() if folders or p.is_file()]
+    except OSError:
+        return "."
+    rated = [(_likeness(path.stem, p.stem), _likeness(path.name, p.name), p.name) for p in beside]
+    near = [name for stem, _, name in sorted(rated, reverse=True) if stem >= _LIKE_FILES]
+    return f"; did you mean {' or '.join(near[:3])}?" if near else "."
+
+
+_LIKE_FILES = 0.7
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from repprobe.checkpoints import pickles
-from repprobe.errors import CheckpointError, UnsafeCheckpointError, nearest
+from repprobe.errors import CheckpointError, UnsafeCheckpointError, files_near
 
 _SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".safetensors")
 _REFUSED_IMPORT = re.compile(r"GLOBAL (\S+) (?:was not|whose)")
+_WEIGHTS_ONLY = "Weights only load failed"
 _ENDS_EARLY = (EOFError, IndexError, struct.error)
 
 
@@ -62,7 +63,7 @@ def _first_bytes(path: Path) -> bytes:
         hint = f", e.g. '{path / inside[0]}'" if inside else ""
         raise CheckpointError(f"'{path}' is a folder; give a checkpoint file{hint}.")
     if not path.exists():
-        raise CheckpointError(f"there is no file '{path}'{_files_nearby(path)}.")
+        raise CheckpointError(f"there is no file '{path}'{files_near(path)}")
     if not path.is_file():
         raise CheckpointError(f"'{path}' is not a regular file.")
     with path.open("rb") as stream:
@@ -70,13 +71,6 @@ def _first_bytes(path: Path) -> bytes:
     if not start:
         raise CheckpointError(f"'{path}' is empty; copy or download it again.")
     return start
-
-
-def _files_nearby(path: Path) -> str:
-    if not path.parent.is_dir():
-        return ""
-    near = nearest(path.name, (p.name for p in path.parent.iterdir() if p.is_file()))
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _is_safetensors(path: Path, start: bytes, size: int) -> bool:
@@ -164,6 +158,11 @@ def _explain(path: Path, err: Exception) -> NoReturn:
         raise CheckpointError(
             f"'{path}' is a pickle that weights-only loading does not read; save it again with "
             "torch.save(model.state_dict(), …)."
+        ) from None
+    if _WEIGHTS_ONLY in str(err):  # of what torch then advises, nothing helps
+        raise CheckpointError(
+            f"'{path}' is damaged or not a checkpoint; give a file that torch.save or safetensors "
+            "wrote."
         ) from None
     raise CheckpointError(
         f"'{path}' is damaged or not a checkpoint ({type(err).__name__}: {_first_line(err)})."

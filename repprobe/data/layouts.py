@@ -14,7 +14,7 @@ from repprobe.data.idx import find_idx, read_idx_folder
 from repprobe.data.parquet import find_parquet, read_parquet
 from repprobe.data.source import Source
 from repprobe.data.webvision import find_webvision, read_webvision
-from repprobe.errors import DataError, nearest
+from repprobe.errors import DataError, files_near
 
 
 def read_path(path: Path, image_size: int | None) -> Source:
@@ -28,10 +28,7 @@ def read_path(path: Path, image_size: int | None) -> Source:
             raise DataError(f"'{path}' is neither a file nor a folder.")
     except OSError as err:
         raise DataError(f"cannot read '{err.filename or path}': {err.strerror}.") from err
-    beside = [f.name for f in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = nearest(path.name, beside)
-    guess = f"; did you mean {' or '.join(near)}?" if near else "."
-    raise DataError(f"there is no file or folder '{path}'{guess}")
+    raise DataError(f"there is no file or folder '{path}'{files_near(path, folders=True)}")
 
 
 def _read_file(path: Path, image_size: int | None) -> Source:

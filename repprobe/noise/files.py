@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.errors import DataError, nearest
+from repprobe.errors import DataError, files_near
 
 ARRAYS = (".npy", ".npz")
 
@@ -92,9 +92,7 @@ def _require(file: Path) -> None:
     try:
         if file.is_file():
             return
-        beside = [f.name for f in file.parent.iterdir()] if file.parent.is_dir() else []
+        guess = files_near(file)
     except OSError as err:
         raise DataError(f"cannot read '{file}': {err.strerror}.") from err
-    near = nearest(file.name, beside)
-    guess = f"; did you mean {' or '.join(near)}?" if near else "."
     raise DataError(f"there is no file '{file}'{guess}")

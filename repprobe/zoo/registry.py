@@ -55,7 +55,14 @@ def build(name: str, **arguments: Any) -> nn.Module:
     missing = [k for k, p in known.items() if p.default is p.empty and k not in arguments]
     if missing:
         raise UsageError(f"zoo:{name} needs the argument {' and '.join(missing)}.")
-    return network(**arguments)
+    try:
+        return network(**arguments)
+    except UsageError as error:
+        text = str(error).rstrip(".")
+        wrong = known.get(text.partition(" ")[0])
+        told = wrong is not None and wrong.default is not wrong.empty
+        default = f" (its default is {wrong.default})" if wrong and told else ""
+        raise UsageError(f"zoo:{name}: {text}{default}.") from None
 
 
 def parameters(name: str) -> Mapping[str, inspect.Parameter]:

@@ -101,6 +101,21 @@ def test_a_missing_file_is_answered_with_its_neighbours(tmp_path, one_line, stat
     one_line(refused(tmp_path / "resnt20.pt"), tmp_path / "resnt20.pt", "did you mean resnet20.pt")
 
 
+def test_a_missing_file_is_not_taken_for_one_that_shares_its_suffix(tmp_path, state):
+    save(state, tmp_path / "noisy.pt")
+    assert str(refused(tmp_path / "a.pt").value).endswith("a.pt'.")
+    caught = refused(tmp_path / "nosy.pth")
+    assert str(caught.value).endswith("nosy.pth'; did you mean noisy.pt?")
+
+
+def test_a_picture_is_answered_without_what_torch_advises(tmp_path, one_line):
+    path = tmp_path / "x.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01")
+    caught = refused(path)
+    one_line(caught, path, "not a checkpoint", "torch.save or safetensors wrote")
+    assert "PyTorch" not in str(caught.value)
+
+
 def test_a_file_in_a_missing_folder_is_named(tmp_path, one_line):
     one_line(refused(tmp_path / "no" / "a.pt"), tmp_path / "no" / "a.pt", "no file")
 

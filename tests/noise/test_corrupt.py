@@ -9,6 +9,7 @@ import pytest
 from made_labels import CIFAR10, made, made_targets
 
 from repprobe import noise
+from repprobe.data import load_data
 from repprobe.errors import DataError, UsageError
 from repprobe.noise import corrupt, forms, names, parse
 
@@ -205,3 +206,41 @@ def test_importing_the_room_imports_neither_torch_nor_scipy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == ["False", "False"]
+
+
+def test_data_may_be_named(tmp_path):
+    named = corrupt("symmetric:0.4", "digits", seed=2)
+    assert len(named.labels) > 1000
+    assert 0.3 < named.rate < 0.5
+    again = corrupt("symmetric:0.4", load_data("digits"), seed=2)
+    assert np.array_equal(named.labels, again.labels)
+    with pytest.raises(DataError, match="there is no file"):
+        corrupt("symmetric:0.4", tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize(
+    ("law", "data", "kwargs", "message"),
+    [
+        (0.4, DATA, {}, "a noise law is text such as 'symmetric:0.4', not float."),
+        ("pair:0.4", INPUTS, {}, "or a repprobe.Data, not ndarray."),
+        ("pair:0.4", None, {}, "or a repprobe.Data, not NoneType."),
+        ("pair:0.4", DATA, {"seed": -1}, "the seed is -1; it has to be 0 or more."),
+        ("pair:0.4", DATA, {"seed": "a"}, "the seed must be a whole number, 0 or more, not 'a'."),
+        ("pair:0.4", DATA, {"rows": [3, 24]}, "row 24 is asked for, but the training part has"),
+        ("pair:0.4", DATA, {"rows": np.array([-1])}, "row -1 is asked for"),
+        ("pair:0.4", DATA, {"rows": np.array([0.5])}, "from 0 to 23, not ndarray of float64."),
+        ("pair:0.4", DATA, {"rows": "all"}, "whole numbers from 0 to 23, not str."),
+        ("pair:0.4", DATA, {"rows": [[1], [2, 3]]}, "from 0 to 23, not list."),
+        ("pair:0.4", DATA, {"rows": 3}, "from 0 to 23, not int."),
+        ("pair:0.4", DATA, {"rows": np.ones(24, bool)}, "not ndarray of bool."),
+    ],
+)
+def test_arguments_of_another_kind_are_one_line(law, data, kwargs, message):
+    with pytest.raises(UsageError) as caught:
+        corrupt(law, data, **kwargs)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_may_be_a_list():
+    assert corrupt("pair:0.5", DATA, rows=[3, 1]).clean.tolist() == [3, 1]

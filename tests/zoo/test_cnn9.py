@@ -102,12 +102,12 @@ def test_widths_are_read_off_the_shapes(width):
 
 @pytest.mark.parametrize("width", [0, -0.5, "1", True, float("nan"), float("inf")])
 def test_a_width_is_a_factor_above_zero(width):
-    with pytest.raises(UsageError, match=r"^width must be a factor above 0"):
+    with pytest.raises(UsageError, match=r"^zoo:cnn9: width must be a factor above 0"):
         zoo.build("cnn9", width=width)
 
 
 def test_a_width_that_leaves_no_channel_is_refused():
-    with pytest.raises(UsageError, match=r"^width 0.001 leaves nothing of 128"):
+    with pytest.raises(UsageError, match=r"width 0.001 leaves nothing of 128"):
         zoo.build("cnn9", width=0.001)
 
 

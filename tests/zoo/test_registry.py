@@ -64,7 +64,9 @@ def test_a_missing_argument_is_named():
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, "3", True])
 def test_sizes_must_be_whole_numbers_above_zero(value):
-    with pytest.raises(UsageError, match=r"^width must be a whole number above 0, not"):
+    with pytest.raises(
+        UsageError, match=r"^zoo:small-cnn: width must .* above 0, not .* \(its default is 12\)\.$"
+    ):
         zoo.build("small-cnn", width=value)
 
 

@@ -42,7 +42,8 @@ def load_model(
     arch : torchvision:NAME, timm:NAME, pyg:NAME, zoo:NAME or file.py:function; without it the
         file's own entry is used (if repprobe wrote it), or the architecture is found by the
         names and shapes of the tensors.
-    arch_args : keyword arguments for the builder that `arch` names.
+    arch_args : keyword arguments for the builder that `arch` names. Where the file says that it
+        was trained with that function of that file, they are added to those it has.
     preprocess : imagenet, cifar10, unit, none or MEAN/STD; without it the file's own entry is
         used, or "unit".
     progress : called with (stage, done, total) where something takes long.
@@ -103,16 +104,27 @@ def _network(
     notes: list[str] = []
     given = dict(arch_args or {})
     own = state.beside.get("architecture")
-    if not arch and isinstance(own, str) and ":" in own:
-        if own.partition(":")[0] in architectures.LIBRARIES:
-            arch, given = own, _own_arguments(state, label)
-        elif own.rpartition(":")[0].endswith(".py"):
-            notes.append(
-                f"The file names the architecture {own}, which would run code and is not used; "
-                "if it is yours, give it with --arch."
-            )
+    own = own if isinstance(own, str) and own.isprintable() else ""
+    function = own if own.rpartition(":")[0].endswith(".py") else ""
+    if not arch and own.partition(":")[0] in architectures.LIBRARIES and ":" in own:
+        arch, given = own, _own_arguments(state, label)
+    elif arch and function and _is_same(arch, function):
+        given = {**_plain_arguments(state, label), **given}
     if not arch:
-        found = identify.identify(shapes, label, progress)
+        try:
+            found = identify.identify(shapes, label, progress)
+        except CheckpointError:
+            if not function:
+                raise
+            raise CheckpointError(
+                f"'{label}' was trained with {function}; give --arch {function}, if you trust "
+                "that file: it is run."
+            ) from None
+        if function:
+            notes.append(
+                f"The file names the architecture {function}, which would run code and is not "
+                "used; if it is yours, give it with --arch."
+            )
         arch, given = found.architecture, found.arguments
         if arch.startswith("pyg:"):
             notes.append(pyg.UNTOLD.format(arch))
@@ -126,9 +138,7 @@ def _own_arguments(state: StateDict, label: str) -> dict[str, Any]:
     """Return the builder's arguments from the file, unless they would read another file."""
     from repprobe.checkpoints import architectures
 
-    arguments = state.beside.get("arguments", {})
-    if not isinstance(arguments, dict) or not all(isinstance(k, str) for k in arguments):
-        raise CheckpointError(f"'{label}': its entry 'arguments' is not a dictionary of names.")
+    arguments = _named_arguments(state, label)
     for name in arguments:
         if name.startswith(architectures.LOADS_MORE):
             raise CheckpointError(
@@ -136,6 +146,26 @@ def _own_arguments(state: StateDict, label: str) -> dict[str, Any]:
                 "--arch."
             )
     return arguments
+
+
+def _plain_arguments(state: StateDict, label: str) -> dict[str, Any]:
+    """Return the arguments from the file, without those that would read another file."""
+    from repprobe.checkpoints.architectures import LOADS_MORE
+
+    named = _named_arguments(state, label)
+    return {name: value for name, value in named.items() if not name.startswith(LOADS_MORE)}
+
+
+def _named_arguments(state: StateDict, label: str) -> dict[str, Any]:
+    arguments = state.beside.get("arguments", {})
+    if not isinstance(arguments, dict) or not all(isinstance(k, str) for k in arguments):
+        raise CheckpointError(f"'{label}': its entry 'arguments' is not a dictionary of names.")
+    return arguments
+
+
+def _is_same(given: str, own: str) -> bool:
+    """Say whether two FILE.py:FUNCTION have the same names, wherever the files lie."""
+    return Path(given).name == Path(own).name
 
 
 def _own_preprocessing(state: StateDict, label: str) -> Preprocessing:

@@ -234,3 +234,49 @@ def test_opening_leaves_the_random_state_alone(tmp_path, cnn):
 def test_importing_the_room_does_not_import_torch():
     code = "import sys, repprobe.checkpoints; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def own_network(tmp_path, monkeypatch):
+    """A checkpoint that says it was trained with nets.py:build of sizes 3 and 5."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(
+        "from pathlib import Path\nfrom torch import nn\n"
+        "Path('ran').touch()\n"
+        "def build(size, out=2, act='relu'):\n"
+        "    kind = nn.ReLU if act == 'relu' else nn.Tanh\n"
+        "    return nn.Sequential(nn.Linear(size, 7), kind(), nn.Linear(7, out))\n"
+        "def other(): return nn.Linear(1, 1)\n"
+    )
+    network = nn.Sequential(nn.Linear(3, 7), nn.Tanh(), nn.Linear(7, 5))
+    entries = {"architecture": "nets.py:build", "arguments": {"size": 3, "out": 5, "act": "tanh"}}
+    torch.save({**entries, "state_dict": network.state_dict()}, tmp_path / "net.pt")
+    return network
+
+
+def test_a_function_that_the_file_names_is_not_run_unasked(own_network, tmp_path):
+    with pytest.raises(CheckpointError) as caught:
+        load_model("net.pt")
+    assert "'net.pt' was trained with nets.py:build; give --arch nets.py:build" in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("folder", ["", "./", "absolute"])
+def test_its_arguments_are_those_of_the_file(own_network, tmp_path, folder):
+    prefix = f"{tmp_path}/" if folder == "absolute" else folder
+    model = load_model("net.pt", arch=f"{prefix}nets.py:build")
+    assert model.arguments == {"size": 3, "out": 5, "act": "tanh"}
+    assert same(model, own_network, 3)
+
+
+def test_arguments_of_the_user_win(own_network):
+    model = load_model("net.pt", arch="nets.py:build", arch_args={"act": "relu"})
+    assert model.arguments == {"size": 3, "out": 5, "act": "relu"}
+    assert isinstance(model.module[1], nn.ReLU)
+    with pytest.raises(CheckpointError, match=r"does not fit nets.py:build"):
+        load_model("net.pt", arch="nets.py:build", arch_args={"out": 4})
+
+
+def test_another_function_is_not_given_them(own_network):
+    with pytest.raises(CheckpointError, match=r"does not fit nets.py:other"):
+        load_model("net.pt", arch="nets.py:other")

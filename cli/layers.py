@@ -178,7 +178,14 @@ def _origin(metadata: Mapping[str, Any]) -> str:
     method, noise = metadata.get("method"), metadata.get("noise")
     if not isinstance(method, str) or not isinstance(noise, str):
         return ""
-    return f", trained by {method} on {'labels as they are' if noise == 'none' else noise}"
+    law = "labels as they are" if noise == "none" else noise
+    epoch, epochs = metadata.get("epoch"), metadata.get("epochs")
+    first = ", first of two networks" if metadata.get("networks") == 2 else ""
+    if epoch == 0:
+        return f", untrained (epoch 0){first}"
+    if isinstance(epoch, int) and isinstance(epochs, int) and epoch < epochs:
+        return f", after {epoch} of {epochs} epochs of {method} on {law}{first}"
+    return f", trained by {method} on {law}{first}"
 
 
 def _list(models: Sequence[Path], data: str, settings: dict[str, Any], as_json: bool) -> None:

@@ -66,6 +66,7 @@ def header(plan: Plan, preprocess: str) -> dict[str, Any]:
         "preprocess": preprocess,
         "method": plan.method,
         "method_arguments": plan.method_arguments,
+        "networks": plan.networks,
         "noise": plan.law,
         "noise_rate": 0.0 if noise is None else float(noise.rate),
         "transition": None if matrix is None else torch.from_numpy(matrix),

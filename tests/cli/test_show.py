@@ -50,6 +50,22 @@ def test_one_budget_is_shown_with_interval_and_bar(run, capsys):
     [
         ({"method": "elr", "noise": "pair:0.4"}, ", trained by elr on pair:0.4"),
         ({"method": "ce", "noise": "none"}, ", trained by ce on labels as they are"),
+        (
+            {"method": "elr", "noise": "pair:0.4", "epoch": 9, "epochs": 9, "networks": 1},
+            ", trained by elr on pair:0.4",
+        ),
+        (
+            {"method": "ce", "noise": "symmetric:0.6", "epoch": 12, "epochs": 30},
+            ", after 12 of 30 epochs of ce on symmetric:0.6",
+        ),
+        (
+            {"method": "ce", "noise": "pair:0.4", "epoch": 0, "epochs": 30},
+            ", untrained (epoch 0)",
+        ),
+        (
+            {"method": "dividemix", "noise": "none", "networks": 2},
+            ", trained by dividemix on labels as they are, first of two networks",
+        ),
         ({"method": 3, "noise": "pair:0.4"}, ""),
         ({"noise": "film grain"}, ""),
     ],

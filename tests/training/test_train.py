@@ -47,6 +47,7 @@ def test_the_checkpoint_carries_everything(noisy, digits):
     assert (found["noise"], found["seed"], found["method"]) == ("symmetric:0.5", 3, "co-teaching")
     assert found["noise_rate"] == labels.rate == run.noise.rate
     assert found["mutual_information"] == labels.mutual_information
+    assert found["networks"] == 2
     assert found["method_arguments"] == {"rate": labels.rate, "ramp": 10}
     assert found["train_rows"].tolist() == rows.tolist()
     assert found["noisy_labels"].tolist() == labels.labels.tolist()

@@ -26,7 +26,9 @@ DemoOut = Annotated[
 
 def demo(
     out: DemoOut = Path("runs/demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of noise, weights and draws.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Seed of noise, weights and draws.")
+    ] = 0,
     as_json: o.JsonOption = False,
 ) -> None:
     """Train three small networks on digits with 0, 40 and 80 % noise, and probe their layers.

@@ -1,74 +1,16 @@
-"""The entry point: which commands there are, and how errors become exit statuses."""
+"""The entry point: how errors and Ctrl-C become exit statuses.
+
+The commands are imported inside `run`: Ctrl-C while Python reads them ends as cleanly as later.
+"""
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import sys
-from collections.abc import Callable
 from types import FrameType
-from typing import Annotated, Any
-
-import typer
 
 from repprobe.errors import RepprobeError
-
-from .demo import demo
-from .layers import layers
-from .train import train
-
-app = typer.Typer(
-    name="repprobe",
-    help="Find the layers of a trained network that still know the truth.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-class Interrupted(Exception):
-    """Ctrl-C during a command; typer would turn it into a status without a word."""
-
-
-def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    @functools.wraps(command)
-    def called(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except KeyboardInterrupt as interrupt:
-            raise Interrupted(str(interrupt)) from None
-
-    return called
-
-
-app.command()(_interruptible(layers))
-app.command()(_interruptible(train))
-app.command()(_interruptible(demo))
-
-# The base of all complaints about the command line: where it stands depends on the version.
-_ClickError: Any = typer.BadParameter.__mro__[2]
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from repprobe import __version__
-
-        typer.echo(f"repprobe {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
-        ),
-    ] = False,
-) -> None:
-    pass
 
 
 def run() -> None:
@@ -78,12 +20,17 @@ def run() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        status = app(standalone_mode=False)
-    except _ClickError as error:
-        _fail(error.format_message(), error.exit_code)
+        from .app import Abort, ClickError, Interrupted, app
+
+        try:
+            status = app(standalone_mode=False)
+        except ClickError as error:
+            _fail(error.format_message(), error.exit_code)
+        except (Interrupted, Abort) as interrupt:
+            raise KeyboardInterrupt(str(interrupt)) from None
     except RepprobeError as error:
         _fail(str(error), 2)
-    except (Interrupted, KeyboardInterrupt) as interrupt:
+    except KeyboardInterrupt as interrupt:
         _fail(f"interrupted: {interrupt}" if str(interrupt) else "interrupted", 130)
     sys.exit(status if isinstance(status, int) else 0)
 

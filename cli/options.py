@@ -96,7 +96,7 @@ PoolOption = Annotated[
     ),
 ]
 WidthOption = Annotated[
-    int, typer.Option(min=1, rich_help_panel=_LAYERS, help="Longest feature vector.")
+    int, typer.Option(metavar="N", min=1, rich_help_panel=_LAYERS, help="Longest feature vector.")
 ]
 ProbeOption = Annotated[
     str | None,
@@ -127,9 +127,11 @@ CleanOption = Annotated[
     ),
 ]
 SeedsOption = Annotated[
-    int, typer.Option(min=1, rich_help_panel=_PROBE, help="Draws of clean labels.")
+    int, typer.Option(metavar="N", min=1, rich_help_panel=_PROBE, help="Draws of clean labels.")
 ]
-SeedOption = Annotated[int, typer.Option(min=0, rich_help_panel=_PROBE, help="First seed.")]
+SeedOption = Annotated[
+    int, typer.Option(metavar="N", min=0, rich_help_panel=_PROBE, help="First seed.")
+]
 EngineOption = Annotated[
     str, typer.Option(metavar="NAME", rich_help_panel=_PROBE, help="auto, torch, sklearn or cuml.")
 ]
@@ -148,6 +150,7 @@ DtypeOption = Annotated[
 BatchSizeOption = Annotated[
     int | None,
     typer.Option(
+        metavar="N",
         min=1,
         rich_help_panel=_RUN,
         help="Inputs per forward pass; halved where memory is short.",

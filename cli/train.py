@@ -49,8 +49,8 @@ ArchArgOption = Annotated[
         "--arch-arg",
         metavar="KEY=VALUE",
         rich_help_panel=_NETWORK,
-        help="Argument for ARCH, such as width=0.125; repeatable. Classes and channels come from "
-        "the data.",
+        help="Argument for ARCH, such as width=0.125 for cnn9; repeatable. Classes and channels "
+        "come from the data.",
     ),
 ]
 PreprocessOption = Annotated[
@@ -120,6 +120,7 @@ RecipeOption = Annotated[
 EpochsOption = Annotated[
     int | None,
     typer.Option(
+        metavar="N",
         min=0,
         rich_help_panel=_RECIPE,
         help="Passes over the training examples; more than a finished run has make it go on.",
@@ -127,11 +128,11 @@ EpochsOption = Annotated[
 ]
 BatchSizeOption = Annotated[
     int | None,
-    typer.Option(min=2, rich_help_panel=_RECIPE, help="Examples per step."),
+    typer.Option(metavar="N", min=2, rich_help_panel=_RECIPE, help="Examples per step."),
 ]
 RateOption = Annotated[
     float | None,
-    typer.Option("--lr", rich_help_panel=_RECIPE, help="Learning rate."),
+    typer.Option("--lr", metavar="X", rich_help_panel=_RECIPE, help="Learning rate."),
 ]
 OptimizerOption = Annotated[
     str | None,
@@ -139,11 +140,11 @@ OptimizerOption = Annotated[
 ]
 MomentumOption = Annotated[
     float | None,
-    typer.Option(rich_help_panel=_RECIPE, help="For sgd."),
+    typer.Option(metavar="X", rich_help_panel=_RECIPE, help="For sgd."),
 ]
 WeightDecayOption = Annotated[
     float | None,
-    typer.Option(rich_help_panel=_RECIPE, help="L2 penalty."),
+    typer.Option(metavar="X", rich_help_panel=_RECIPE, help="L2 penalty."),
 ]
 ScheduleOption = Annotated[
     str | None,
@@ -165,11 +166,15 @@ AugmentOption = Annotated[
 SeedOption = Annotated[
     int,
     typer.Option(
-        min=0, rich_help_panel=_RUN, help="Seed of noise, weights, order and augmentation."
+        metavar="N",
+        min=0,
+        rich_help_panel=_RUN,
+        help="Seed of noise, weights, order and augmentation.",
     ),
 ]
 DevicesOption = Annotated[
-    int, typer.Option(min=1, rich_help_panel=_RUN, help="Devices that share every batch.")
+    int,
+    typer.Option(metavar="N", min=1, rich_help_panel=_RUN, help="Devices that share every batch."),
 ]
 PrecisionOption = Annotated[
     str,

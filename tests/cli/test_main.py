@@ -30,7 +30,7 @@ def test_an_unknown_command_is_one_line(repprobe):
 
 def test_heavy_libraries_wait_until_work_starts():
     code = (
-        "import sys, repprobe.cli.main; "
+        "import sys, repprobe.cli.app; "
         "print([m for m in ('torch', 'numpy', 'sklearn', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -39,6 +39,35 @@ def test_heavy_libraries_wait_until_work_starts():
 
 def test_public_names_can_all_be_had():
     assert all(getattr(repprobe, name) for name in repprobe.__all__)
+
+
+def test_help_fills_its_lines_and_shows_no_types_of_numbers(repprobe, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+    for command, phrase in [
+        ("layers", "writes the scores, a heatmap"),
+        ("train", "everything needed to go on, and a picture of the curves. The same command"),
+        ("demo", "linear head fitted on 300"),
+    ]:
+        result = repprobe(command, "--help")
+        assert phrase in result.out
+        assert "range" not in result.out
+        assert "<float>" not in result.out
+
+
+def test_ctrl_c_while_the_commands_are_imported_is_one_line():
+    code = (
+        "import sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from repprobe.cli.main import run\n"
+        "run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "repprobe: interrupted\n"
 
 
 def test_ctrl_c_leaves_no_half_written_run(digits_checkpoint, tmp_path):

@@ -132,9 +132,13 @@ def _zoo(name: str, given: Mapping[str, Any], shapes: Shapes) -> tuple[Any, dict
         raise CheckpointError(
             f"the state dict does not fit zoo:{name}: its keys are of another kind ({keys}, …)."
         )
-    if "input_shape" in given:
-        guess = {k: v for k, v in (guess or {}).items() if k != "in_features"}
-    return lambda **arguments: registry.build(name, **arguments), guess or {}
+    stated = {_STATES[key] for key in given if key in _STATES}
+    inferred = {k: v for k, v in (guess or {}).items() if k not in stated}
+    return lambda **arguments: registry.build(name, **arguments), inferred
+
+
+_STATES = {"input_shape": "in_features", "width": "hidden"}
+"""Arguments of the zoo that say in another way what the shapes tell of these."""
 
 
 def _pyg(name: str, given: Mapping[str, Any], shapes: Shapes) -> tuple[Any, dict[str, Any]]:

@@ -280,3 +280,11 @@ def test_arguments_of_the_user_win(own_network):
 def test_another_function_is_not_given_them(own_network):
     with pytest.raises(CheckpointError, match=r"does not fit nets.py:other"):
         load_model("net.pt", arch="nets.py:other")
+
+
+def test_a_width_that_the_file_states_is_not_applied_twice(tmp_path):
+    arguments = {"num_classes": 3, "in_features": 4, "width": 0.125}
+    network = zoo.build("mlp", **arguments)
+    entries = {"architecture": "zoo:mlp", "arguments": arguments}
+    torch.save({**entries, "state_dict": network.state_dict()}, tmp_path / "a.pt")
+    assert same(load_model(tmp_path / "a.pt"), network, 4)

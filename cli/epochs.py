@@ -14,7 +14,7 @@ def epoch_line(record: Mapping[str, Any], epochs: int) -> str:
     measure = _measure(record)
     told = ["epoch", number, f"loss {_loss(record['loss'])}"]
     told += [] if measure == "accuracy" else [measure]
-    for name, words in _PARTS.items():
+    for name, words in _parts(record).items():
         if (value := _figure(record, name)) is not None:
             told.append(f"{words} {_text(value, measure):>6}")
     if record.get("memorized") is not None:
@@ -43,9 +43,10 @@ def epoch_table(history: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     last, best = history[-1], best_epoch(history)
     measure = _measure(last)
     unit = "" if measure == "accuracy" else f" {measure}"
-    names = [*_PARTS, *["memorized"] * (last.get("memorized") is not None)]
-    header = ["epoch", "loss", *(_PARTS.get(name, name) + unit for name in names), ""]
-    if best is None or best["epoch"] == last["epoch"]:
+    parts = _parts(last)
+    names = [*parts, *["memorized"] * (last.get("memorized") is not None)]
+    header = ["epoch", "loss", *(parts.get(name, name) + unit for name in names), ""]
+    if best is None or _figure(best, "test") == _figure(last, "test"):
         shown = [(last, "the last, in the file" + ", and the best on test" * (best is not None))]
     else:
         shown = [(last, "the last, in the file"), (best, "the best on test, not kept")]
@@ -67,6 +68,14 @@ def apart_sentence(record: Mapping[str, Any]) -> str | None:
         f"The figures are of {len(figures)} networks' mean answer; by itself each has on test: "
         f"{', '.join(_text(value, measure) for value in figures)}."
     )
+
+
+def _parts(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a record's figures are called; without wrong labels two of them are one."""
+    noisy, clean = (_figure(record, name) for name in ("noisy_train", "clean_train"))
+    if noisy != clean or record.get("memorized") is not None:
+        return _PARTS
+    return {"clean_train": "train", "test": "test"}
 
 
 def _measure(record: Mapping[str, Any]) -> str:

@@ -131,6 +131,11 @@ class Fed:
         return batch
 
 
+def takes_graphs(module: nn.Module) -> bool:
+    """Say whether a network's forward names what only graphs have."""
+    return not _parameters(module).keys().isdisjoint(("edge_index", "batch", "data"))
+
+
 def _parameters(module: nn.Module) -> dict[str, inspect.Parameter]:
     """Return the named parameters of a network's forward; wrappers that pass all on are opened."""
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -106,6 +106,11 @@ def argument_names(architecture: str) -> set[str]:
 def _maker(architecture: str) -> Callable[..., tuple[Callable[..., nn.Module], dict[str, Any]]]:
     """Return what finds a library's builder, and the arguments that the shapes tell."""
     source, _, name = architecture.rpartition(":")
+    if architecture.endswith(".py"):
+        raise UsageError(
+            f"'{architecture}' has to name the function that builds the network: "
+            f"{architecture}:FUNCTION."
+        )
     if source not in LIBRARIES or not name:
         guess = _guess(architecture) or "."
         raise UsageError(f"architecture '{architecture}' is not {FORMS}{guess}")

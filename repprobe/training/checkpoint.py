@@ -15,6 +15,7 @@ from repprobe.checkpoints.reading import read
 from repprobe.checkpoints.saving import save_checkpoint
 from repprobe.errors import CheckpointError, UsageError
 from repprobe.provenance import describe_versions
+from repprobe.training import architecture
 from repprobe.training.networks import TrainedNetwork
 from repprobe.training.plan import Plan, settings_entry
 
@@ -33,6 +34,9 @@ _ENTRIES: dict[str, type] = {
     "noisy_labels": torch.Tensor,
 }
 """What a file has to have for a run to go on from it."""
+
+_RESUME = ("method_state", "precision_state", "optimizers")
+"""Those of the entries that a snapshot lacks."""
 
 _HINT = "take another --out, or --restart to replace it."
 
@@ -140,8 +144,40 @@ def find(plan: Plan) -> Stored | None:
     if difference and found["epoch"] == 0 < found["epochs"]:
         return None
     if difference:
-        raise UsageError(f"'{path}' was trained with {difference}; {_HINT}")
+        # an argument that does not exist is to be told as such
+        architecture.fresh(plan.architecture, plan.arguments, plan.settings.seed)
+        raise UsageError(f"'{path}' was trained {difference}; {_HINT}")
     return Stored(found["epoch"], found["epochs"], list(found["history"]), found)
+
+
+def snapshot(out: Path, epoch: int) -> Path:
+    """Return where a run keeps its network as it was after an epoch."""
+    return out.with_name(f"{out.stem}-epoch-{epoch:03d}{out.suffix}")
+
+
+def check_snapshots(plan: Plan, stored: Stored | None) -> None:
+    """Raise UsageError if a snapshot would replace a file that is none of the same run's."""
+    every = plan.settings.keep_every
+    if every is None or plan.settings.restart:
+        return
+    first = 0 if stored is None else stored.epoch + 1
+    for epoch in range(-(-first // every) * every, plan.recipe.epochs + 1, every):
+        path = snapshot(plan.out, epoch)
+        if path.exists() and not _is_snapshot(path, plan):
+            raise UsageError(f"'{path}' is there, and is no snapshot of this run; {_HINT}")
+
+
+def _is_snapshot(path: Path, plan: Plan) -> bool:
+    try:
+        found = read(path).data
+    except CheckpointError:
+        return False
+    if not isinstance(found, dict) or not all(
+        isinstance(found.get(name), kind) for name, kind in _ENTRIES.items() if name not in _RESUME
+    ):
+        return False
+    makes_room = found["epoch"] == 0 < found["epochs"] and plan.out.exists()
+    return makes_room or not _difference(found, plan)
 
 
 def epochs_in(path: Path) -> int:
@@ -155,24 +191,38 @@ def epochs_in(path: Path) -> int:
 def _difference(found: Mapping[str, Any], plan: Plan) -> str:
     """Say what the file's run differs in from the planned one; nothing if in nothing."""
     now = header(plan, plan.settings.preprocess or found["preprocess"])
-    pairs = [(name, found[name], now[name]) for name in ("architecture",)]
+    size = now["settings"]["image_size"]
+    pairs = [("image size", found["settings"].get("image_size", size), size)]
+    data = now["data_fingerprint"]
+    if pairs[0][1] == size and found.get("data_fingerprint", data) != data:
+        return _other_data(found.get("data"), plan.data.name)
+    pairs += [(name, found[name], now[name]) for name in ("architecture",)]
     pairs += _by_key("argument", found["arguments"], now["arguments"])
     pairs += [("method", found["method"], now["method"])]
     pairs += _by_key(f"{plan.method}'s", found["method_arguments"], now["method_arguments"])
     pairs += [(name, found[name], now[name]) for name in ("seed", "noise")]
-    data = now["data_fingerprint"]
-    pairs += [("data of fingerprint", found.get("data_fingerprint", data)[:12], data[:12])]
     pairs += [("preprocessing", found["preprocess"], now["preprocess"])]
     for name in _SHAPING:
-        shown = name.replace("_", " ")
         value = now["settings"][name]
-        pairs.append((shown, found["settings"].get(name, value), value))
+        pairs.append((name.replace("_", " "), found["settings"].get(name, value), value))
     for name, old, new in pairs:
         if old != new:
-            return f"{name} {_shown(old)}, not {_shown(new)}"
+            return f"with {_compared(name, old, new)}"
     if not torch.equal(found["noisy_labels"], now["noisy_labels"]):
-        return f"other labels than noise {now['noise']} gives now"
+        return f"with other labels than noise {now['noise']} gives now"
     return ""
+
+
+def _other_data(old: Any, new: str) -> str:
+    if old in (None, new):
+        return f"on other data than '{new}' is now: the data have changed since"
+    return f"on other data: '{_shown(old)}', not '{new}'"
+
+
+def _compared(name: str, old: Any, new: Any) -> str:
+    if old is None:
+        return f"no {name}, not {_shown(new)}"
+    return f"{name} {_shown(old)}, not {'none' if new is None else _shown(new)}"
 
 
 def _by_key(

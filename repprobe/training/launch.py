@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,15 +18,19 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision import MixedPrecision
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import multiprocessing
+from torch.multiprocessing.spawn import ProcessExitedException
 
 from repprobe.device import usable_device
-from repprobe.errors import RepprobeError, UsageError
+from repprobe.errors import OutputError, RepprobeError, UsageError
 from repprobe.training import checkpoint
 from repprobe.training.checkpoint import Stored
 from repprobe.training.inputs import Progress
 from repprobe.training.loop import OnEpoch, Record, Run, kept
 from repprobe.training.plan import Plan
 from repprobe.training.settings import PRECISIONS, TrainSettings
+
+_UNGUARDED = 77
+"""How a process ends that is to train, but would start processes of its own."""
 
 
 def run(plan: Plan, stored: Stored | None, on_epoch: OnEpoch, progress: Progress) -> list[Record]:
@@ -50,19 +57,22 @@ def _fabric(settings: TrainSettings) -> Fabric:
     if device.type == "cuda" and count > torch.cuda.device_count():
         raise UsageError(f"there are {torch.cuda.device_count()} GPUs here, not {count}.")
     half = settings.precision == "16"
-    return Fabric(
-        accelerator=device.type,
-        devices=count if device.index is None else [device.index],
-        strategy="auto" if count == 1 else _QuietDDP(start_method="spawn"),
-        precision=None if half else PRECISIONS[settings.precision],  # type: ignore[arg-type]
-        plugins=OneScale("16-mixed", device.type) if half else None,
-    )
+    with _quiet():
+        return Fabric(
+            accelerator=device.type,
+            devices=count if device.index is None else [device.index],
+            strategy="auto" if count == 1 else _QuietDDP(start_method="spawn"),
+            precision=None if half else PRECISIONS[settings.precision],  # type: ignore[arg-type]
+            plugins=OneScale("16-mixed", device.type) if half else None,
+        )
 
 
 def _run_apart(
     fabric: Fabric, plan: Plan, resume: bool, on_epoch: OnEpoch, progress: Progress
 ) -> list[Record]:
     """Train in one process per device; what they report is passed on to the callbacks here."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(_UNGUARDED)  # the script is being run again by the process started for it
     try:
         sent = pickle.dumps(plan)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -78,11 +88,14 @@ def _run_apart(
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     try:
-        with _stopping_children():
-            outcome = fabric.launch(partial(_work, sent=sent, resume=resume, events=events))
+        # by a file: whoever writes much to a process that ends as it starts waits for ever
+        with _quiet(), _stopping_children(), _in_a_file(sent) as path:
+            outcome = fabric.launch(partial(_work, path=path, resume=resume, events=events))
     except KeyboardInterrupt:
         done, epochs = checkpoint.epochs_in(plan.out), plan.recipe.epochs
         raise KeyboardInterrupt(kept(done, epochs, plan.out)) from None
+    except ProcessExitedException as error:
+        raise RepprobeError(_ended(error, plan.out)) from None
     finally:
         events.put(None)
         listener.join()
@@ -92,11 +105,33 @@ def _run_apart(
     return history
 
 
-def _work(
-    fabric: Fabric, *, sent: bytes, resume: bool, events: Any
-) -> list[Record] | RepprobeError:
+@contextmanager
+def _in_a_file(content: bytes) -> Iterator[str]:
+    """Give the path of a file with that content, which is there as long as it is needed."""
+    handle, path = tempfile.mkstemp(prefix="repprobe-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        yield path
+    except OSError as error:
+        raise OutputError(f"'{path}' cannot be written: {error.strerror}.") from None
+    finally:
+        Path(path).unlink(missing_ok=True)
+
+
+def _ended(error: ProcessExitedException, out: Path) -> str:
+    if error.exit_code == _UNGUARDED:
+        return (
+            "several devices are trained on by processes that import your script; have it call "
+            "train within `if __name__ == '__main__':`."
+        )
+    how = error.signal_name or f"status {error.exit_code}"
+    return f"one of the processes ended ({how}); the same call goes on from what is in '{out}'."
+
+
+def _work(fabric: Fabric, *, path: str, resume: bool, events: Any) -> list[Record] | RepprobeError:
     """Train in one of several processes, which all end alike; only the first one reports."""
-    plan: Plan = pickle.loads(sent)
+    plan: Plan = pickle.loads(Path(path).read_bytes())
 
     def report(*event: Any) -> None:
         events.put(event)
@@ -123,11 +158,23 @@ class _QuietDDP(DDPStrategy):
     """Data parallelism that does not announce itself."""
 
     def setup_environment(self) -> None:
-        logger = logging.getLogger("lightning_fabric")
-        level = logger.level
-        logger.setLevel(logging.WARNING)
-        super().setup_environment()
+        with _quiet():
+            super().setup_environment()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning Fabric and torch from announcing what they do."""
+    least = {"lightning_fabric": logging.WARNING, "torch.multiprocessing.spawn": logging.ERROR}
+    loggers = [logging.getLogger(name) for name in least]
+    before = [logger.level for logger in loggers]
+    for logger, level in zip(loggers, least.values(), strict=True):
         logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager

@@ -133,8 +133,8 @@ class Run:
         """
         epochs, out = self._plan.recipe.epochs, self._plan.out
         if self._saved < 0:
-            self._save()
             self._keep()
+            self._save()
         saved_at = time.monotonic()
         if self._first:
             self._progress("train", self._done, epochs)
@@ -143,11 +143,12 @@ class Run:
                 for number in range(self._done, epochs):
                     self._train_epoch(number)
                     self._done = number + 1
+                    # before the checkpoint: whoever goes on from that does not come back here
+                    self._keep()
                     is_due = self._done == epochs or time.monotonic() - saved_at > SAVE_EVERY
                     if self._fabric.broadcast(is_due):
                         self._save()
                         saved_at = time.monotonic()
-                    self._keep()
                     if self._first:
                         self._on_epoch(self._history[-1])
                         self._progress("train", self._done, epochs)
@@ -268,7 +269,7 @@ class Run:
         seed = torch_seed(plan.settings.seed, Stream.WEIGHTS, number)
         module = architecture.fresh(plan.architecture, plan.arguments, seed)
         module.to(self._fabric.device)
-        check_answers(module, train, architecture.outputs(plan.data), plan.architecture)
+        check_answers(module, train, plan.data, plan.architecture)
         flat = plan.data.task == "regression" and plan.labels.ndim == 1
         return TrainedNetwork(self._fabric, module, plan.recipe, flat)
 
@@ -294,9 +295,9 @@ class Run:
 
     def _keep(self) -> None:
         """Write a snapshot if it is this epoch's turn."""
-        every, out = self._plan.settings.keep_every, self._plan.out
+        every = self._plan.settings.keep_every
         if every and self._done % every == 0:
-            path = out.with_name(f"{out.stem}-epoch-{self._done:03d}{out.suffix}")
+            path = checkpoint.snapshot(self._plan.out, self._done)
             remove_leftovers(path)
             self._write(path)
 

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repprobe.data import Data
 from repprobe.errors import RepprobeError, UsageError
-from repprobe.feeding import Fed
+from repprobe.feeding import Fed, takes_graphs
 from repprobe.memory_format import fastest_format
+from repprobe.training.architecture import outputs
 from repprobe.training.inputs import Inputs
 from repprobe.training.recipe import Recipe
 
@@ -107,8 +109,9 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = mode
 
 
-def check_answers(module: nn.Module, inputs: Inputs, width: int, name: str) -> None:
-    """Raise UsageError unless the network gives one answer of `width` numbers per example."""
+def check_answers(module: nn.Module, inputs: Inputs, data: Data, name: str) -> None:
+    """Raise UsageError unless the network gives one number per class or target of an example."""
+    width = outputs(data)
     try:
         fed = inputs.fed(np.arange(min(2, len(inputs))))
         with evaluating(module), torch.no_grad():
@@ -116,8 +119,13 @@ def check_answers(module: nn.Module, inputs: Inputs, width: int, name: str) -> N
     except RepprobeError:
         raise
     except Exception as error:  # whatever a network may raise at inputs it is not made for
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")
-        raise UsageError(f"{name} cannot be run on the data: {reason}.") from None
+        if takes_graphs(module) != data.of_graphs:
+            held = "graphs" if data.of_graphs else "no graphs"
+            raise UsageError(
+                f"{name} cannot be run on '{data.name}', which holds {held}."
+            ) from None
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".: ")
+        raise UsageError(f"{name} cannot be run on '{data.name}': {reason}.") from None
     if not isinstance(output, Tensor):
         raise UsageError(f"{name} puts out a {type(output).__name__}, not one tensor.")
     if fed.graph is not None and fed.nodes is None and len(fed.x) == len(output) != len(fed):

@@ -131,8 +131,12 @@ def _rows(data: Data, settings: TrainSettings) -> NDArray[np.int64]:
     if limit is None:
         return np.arange(total)
     if limit > total:
-        raise UsageError(f"the limit is {limit}, but there are only {total} training examples.")
-    return np.sort(draws(data.train.labels, [limit], [settings.seed], data.task)[0].rows)
+        raise UsageError(f"the limit is {limit:,}, but there are only {total:,} training examples.")
+    try:
+        drawn = draws(data.train.labels, [limit], [settings.seed], data.task)[0]
+    except UsageError as error:
+        raise UsageError(str(error).replace("clean labels", "training examples")) from None
+    return np.sort(drawn.rows)
 
 
 def _method(name: str, given: Mapping[str, Any], noise: NoisyLabels | None) -> Method:

@@ -68,6 +68,8 @@ def _parsed(name: str, rest: str) -> Schedule:
         return lambda epoch, epochs: rate**epoch
     factor, _, places = rest.partition("@")
     step, milestones = _factor(factor), [_epoch(place) for place in places.split(",")]
+    if milestones != sorted(milestones):
+        raise ValueError
     return lambda epoch, epochs: step ** sum(epoch >= place for place in milestones)
 
 

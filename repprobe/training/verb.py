@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from repprobe.atomic import remove_leftovers
 from repprobe.data import Data, Task, load_data
-from repprobe.errors import OutputError, UsageError
+from repprobe.errors import OutputError, UnknownNameError, UsageError
 from repprobe.noise import NoisyLabels
 from repprobe.training.plan import Plan, make_plan, settings_entry
 from repprobe.training.settings import TrainSettings
@@ -41,9 +41,9 @@ class Trained:
     arguments: dict[str, Any]
     method: str
     task: Task
-    history: tuple[Record, ...]
-    noise: NoisyLabels | None
-    settings: dict[str, Any]
+    history: tuple[Record, ...] = field(repr=False)
+    noise: NoisyLabels | None = field(repr=False)
+    settings: dict[str, Any] = field(repr=False)
     epochs: int
     resumed_from: int = 0
     notes: tuple[str, ...] = ()
@@ -107,7 +107,12 @@ def train(
     KeyboardInterrupt
         After Ctrl-C; says how many epochs are kept.
     """
-    chosen = TrainSettings(**settings)
+    if not isinstance(arch, str):
+        raise UsageError(
+            f"a network is trained by its name, such as 'small-cnn' or 'net.py:function', not as a "
+            f"{type(arch).__name__}: the checkpoint names what builds it again."
+        )
+    chosen = _settings(settings)
     path = _checked(Path(out))
     if not isinstance(data, Data):
         data = load_data(data, image_size=chosen.image_size)
@@ -123,6 +128,7 @@ def train(
     if stored is None or done < plan.recipe.epochs:
         from repprobe.training import launch
 
+        checkpoint.check_snapshots(plan, stored)
         _prepare_folder(path)
         history = launch.run(
             plan, stored, on_epoch or (lambda record: None), progress or (lambda *step: None)
@@ -142,11 +148,27 @@ def train(
     )
 
 
+def _settings(given: Mapping[str, Any]) -> TrainSettings:
+    known = [entry.name for entry in fields(TrainSettings)]
+    for name in given:
+        if name not in known:
+            raise UnknownNameError.near("setting of train", name, known)
+    return TrainSettings(**given)
+
+
 def _checked(path: Path) -> Path:
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         raise UsageError(f"'{path}': checkpoints are written as torch files; use .pt.")
+    if path.suffix.lower() in (".png", ".svg"):
+        raise UsageError(
+            f"'{path}' is the name of a picture; name the checkpoint, e.g. "
+            f"'{path.with_suffix('.pt')}'."
+        )
     if path.is_dir():
         raise UsageError(f"'{path}' is a folder; name a file, e.g. '{path / 'noisy.pt'}'.")
+    there = next((parent for parent in path.parents if parent.exists()), None)
+    if there is not None and not there.is_dir():
+        raise UsageError(f"'{there}' is no folder, so '{path}' cannot be written.")
     return path
 
 

@@ -34,6 +34,13 @@ def test_what_was_not_measured_is_left_out():
     assert epoch_brief(bare) == "loss 1.000"
 
 
+def test_without_wrong_labels_there_is_one_figure_of_the_training_examples():
+    clean = record(noisy_train=0.602, memorized=None)
+    assert epoch_line(clean, 12).endswith("loss 1.234  train 60.2 %  test 63.0 %  2.1 s")
+    assert epoch_table([clean])[0] == ["epoch", "loss", "train", "test", ""]
+    assert "noisy-train 60.2 %  clean-train" in epoch_line({**clean, "memorized": 0.1}, 12)
+
+
 def test_regression_is_told_in_its_own_measure():
     assert epoch_line(errors(), 9) == (
         "epoch  1/9  loss 1.234  MAPE  noisy-train 45.1 %  clean-train  6.0 %  test  6.3 %  2.1 s"
@@ -77,6 +84,12 @@ def test_one_row_is_enough_where_the_last_epoch_is_the_best():
     header, only = epoch_table([record(1, memorized=None)])
     assert "memorized" not in header
     assert only[-1] == "the last, in the file, and the best on test"
+
+
+def test_one_row_is_enough_where_the_last_epoch_is_as_good_as_the_best():
+    rows = epoch_table([record(1, test=0.8), record(2, test=0.5), record(3, test=0.8)])
+    assert [row[0] for row in rows] == ["epoch", "3"]
+    assert rows[1][-1] == "the last, in the file, and the best on test"
 
 
 def run_reporter():

@@ -119,7 +119,7 @@ def test_laws_and_methods_of_the_wrong_task(refused, numbers):
         (["--momentum", "1.5", "--optimizer", "sgd"], ["momentum", "1.5"]),
         (["--momentum", "0.9", "--optimizer", "adam"], ["momentum", "sgd"]),
         (["--weight-decay", "-1"], ["weight decay", "-1"]),
-        (["--limit", "99999"], ["99999", "1438"]),
+        (["--limit", "99999"], ["99,999", "1,438"]),
         (["--limit", "5"], ["5"]),
         (["--precision", "64"], ["64", "32"]),
         (["--device", "tpu9"], ["tpu9"]),
@@ -127,6 +127,8 @@ def test_laws_and_methods_of_the_wrong_task(refused, numbers):
         (["--devices", "2", "--method", "elr"], ["elr", "one device"]),
         (["--keep-every", "0"], ["--keep-every"]),
         (["--seed", "-1"], ["--seed"]),
+        (["--schedule", "step:0.1@80,40"], ["step:0.1@80,40", "step:0.1@40,80"]),
+        (["--limit", "9"], ["9 training examples are too few for 10 classes"]),
         (["--preprocess", "imagnet"], ["imagnet", "imagenet"]),
         (["--preprocess", "imagenet"], ["channel"]),
         (["--arch-arg", "widht=4"], ["widht", "width"]),
@@ -145,7 +147,8 @@ def test_options_with_values_that_cannot_be_used(refused, arguments, named):
         ("zoo:cnn8", ["cnn8", "cnn9"]),
         ("torchvision:resnet19", ["resnet19", "resnet18"]),
         ("nowhere.py:build", ["nowhere.py"]),
-        ("max-sum-gnn", ["max-sum-gnn"]),
+        ("nowhere.py", ["nowhere.py:FUNCTION"]),
+        ("max-sum-gnn", ["max-sum-gnn cannot be run on 'digits', which holds no graphs."]),
     ],
 )
 def test_architectures_that_do_not_exist_or_do_not_fit(refused, arch, named):
@@ -166,7 +169,10 @@ def test_a_checkpoint_must_be_named(repprobe):
     ("out", "named"),
     [
         ("noisy.safetensors", ["noisy.safetensors", ".pt"]),
-        ("file/noisy.pt", ["file"]),
+        ("noisy.png", ["noisy.png", "picture", "'noisy.pt'"]),
+        ("noisy.svg", ["noisy.svg", "picture", "'noisy.pt'"]),
+        ("file/noisy.pt", ["'file' is no folder"]),
+        ("file/deeper/noisy.pt", ["'file' is no folder"]),
         ("folder", ["folder", "noisy.pt"]),
         ("/proc/noisy.pt", ["/proc"]),
     ],
@@ -202,6 +208,17 @@ def test_a_run_goes_on_from_its_own_checkpoint_only(repprobe, refused, arguments
     assert repprobe("train", "small-cnn", "-d", "digits", "-o", "noisy.pt", *command).status == 0
     refused(*command, *arguments, named=["noisy.pt", "--restart", *named])
     refused(*command, arch="mlp", named=["mlp"])
+    refused(*command, "--arch-arg", "widht=4", named=["widht", "width"])
+
+
+def test_a_snapshot_replaces_no_file_of_the_users(repprobe, refused, tmp_path):
+    notes = tmp_path / "noisy-epoch-002.pt"
+    notes.write_text("dear diary")
+    command = ("--arch-arg", "width=2", "--limit", 50, "--epochs", 2, "--keep-every", 2)
+    refused(*command, named=["noisy-epoch-002.pt", "no snapshot of this run", "--restart"])
+    command = ("train", "small-cnn", "-d", "digits", "-o", "noisy.pt", *command, "--restart")
+    assert repprobe(*command).status == 0
+    assert notes.stat().st_size > 1000
 
 
 def test_a_loss_that_is_no_number_names_epoch_and_step(repprobe, tmp_path):
@@ -234,6 +251,9 @@ def test_preprocessing_and_networks_that_do_not_fit_graphs(refused, tmp_path, mo
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.parent / "cache"))
     graphs = {"data": "max-degree:40"}
     refused("--preprocess", "imagenet", arch="max-sum-gnn", **graphs, named=["imagenet", "channel"])
+    for arch in ("small-cnn", "mlp"):
+        named = [f"zoo:{arch} cannot be run on 'max-degree:40', which holds graphs."]
+        refused(arch=arch, **graphs, named=named)
 
 
 @pytest.mark.parametrize("method", ["dividemix", "forward"])

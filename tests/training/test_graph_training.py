@@ -55,7 +55,7 @@ def test_what_graphs_cannot_do(tmp_path, degrees, one_line):
     one_line(caught, "sizes", "no images")
     with pytest.raises(UsageError) as caught:
         train("small-cnn", classes, out=tmp_path / "a.pt")
-    one_line(caught, "zoo:small-cnn cannot be run on the data")
+    one_line(caught, "zoo:small-cnn cannot be run on 'sizes', which holds graphs.")
 
 
 def test_networks_with_a_row_per_node_are_not_for_whole_graphs(tmp_path, degrees, one_line):

@@ -9,6 +9,7 @@ from killing import difference, killed, undisturbed
 from repprobe.data import load_data
 from repprobe.errors import RepprobeError, UsageError
 from repprobe.training import train
+from repprobe.training.loop import Run
 
 QUICK = {"arch_args": {"width": 2}, "limit": 100, "epochs": 2}
 
@@ -123,6 +124,7 @@ def test_restart_begins_anew(tmp_path):
         ("small-cnn", {"seed": 7}, "seed 0, not 7"),
         ("small-cnn", {"learning_rate": 0.1}, "learning rate 0.002, not 0.1"),
         ("small-cnn", {"limit": 90}, "limit 100, not 90"),
+        ("small-cnn", {"limit": None}, "limit 100, not none"),
         ("small-cnn", {"preprocess": "unit"}, "not unit"),
         ("small-cnn", {"precision": "bf16"}, "precision 32, not bf16"),
     ],
@@ -142,7 +144,66 @@ def test_other_data_do_not_go_on(one_line, finished):
     data = dataclasses.replace(load_data("digits"), fingerprint="0" * 64)
     with pytest.raises(UsageError) as caught:
         train("small-cnn", data, out=finished, method="gce", noise="symmetric:0.2", **QUICK)
-    one_line(caught, "data of fingerprint", "not 000000000000")
+    one_line(caught, "on other data than 'digits' is now: the data have changed since")
+    data = dataclasses.replace(data, name="ud")
+    with pytest.raises(UsageError) as caught:
+        train("small-cnn", data, out=finished, seed=5, **QUICK)
+    one_line(caught, "on other data: 'digits', not 'ud'")
+
+
+def test_what_was_not_given_then_is_told_so(tmp_path, one_line):
+    train("small-cnn", "digits", out=tmp_path / "a.pt", arch_args={"width": 2}, epochs=0)
+    with pytest.raises(UsageError) as caught:
+        train("small-cnn", "digits", out=tmp_path / "a.pt", **{**QUICK, "epochs": 0})
+    one_line(caught, "with no limit, not 100")
+
+
+def test_an_argument_that_does_not_exist_is_told_before_a_difference(finished, one_line):
+    with pytest.raises(RepprobeError) as caught:
+        train("small-cnn", "digits", out=finished, **{**QUICK, "arch_args": {"widht": 2}})
+    one_line(caught, "widht", "width")
+    assert "trained with" not in str(caught.value)
+
+
+def test_a_snapshot_is_kept_before_the_checkpoint_that_goes_past_it(tmp_path, monkeypatch):
+    """A run that ends right after a checkpoint was written has its snapshots."""
+    out, settings = tmp_path / "a.pt", {**QUICK, "keep_every": 1}
+    monkeypatch.setattr("repprobe.training.loop.SAVE_EVERY", 0.0)
+    saved = Run._save
+
+    def save(run):
+        saved(run)
+        if run._done == 1:
+            raise Stopped
+
+    with monkeypatch.context() as patched, pytest.raises(Stopped):
+        patched.setattr(Run, "_save", save)
+        train("small-cnn", "digits", out=out, **settings)
+    kept = tmp_path / "a-epoch-001.pt"
+    assert entries(kept)["epoch"] == entries(out)["epoch"] == 1
+    # as if the checkpoint had not been written: the snapshots are this run's, and are written anew
+    out.unlink()
+    before = entries(kept)
+    again = train("small-cnn", "digits", out=out, **settings)
+    assert again.resumed_from == 0
+    assert difference(before, entries(kept)) == ""
+
+
+def test_a_snapshot_of_another_run_is_left_alone(tmp_path, one_line):
+    out, settings = tmp_path / "a.pt", {**QUICK, "keep_every": 2}
+    train("small-cnn", "digits", out=out, **settings)
+    out.unlink()
+    with pytest.raises(UsageError) as caught:
+        train("small-cnn", "digits", out=out, **settings, learning_rate=0.1)
+    one_line(caught, "a-epoch-000.pt", "no snapshot of this run", "--restart")
+    kept = tmp_path / "a-epoch-002.pt"
+    (tmp_path / "a-epoch-000.pt").unlink()
+    before = kept.read_bytes()
+    with pytest.raises(UsageError) as caught:
+        train("small-cnn", "digits", out=out, **settings, learning_rate=0.1)
+    one_line(caught, "a-epoch-002.pt")
+    assert kept.read_bytes() == before
+    assert not out.exists()
 
 
 @pytest.fixture(scope="module")

@@ -274,7 +274,7 @@ def test_nothing_is_printed(tmp_path, capfd):
         ({"noise": "symetric:0.4"}, UnknownNameError, ["symetric", "symmetric"]),
         ({"noise": "gaussian:0,1:0.4"}, UsageError, ["gaussian"]),
         ({"noise": "symmetric:1.4"}, UsageError, ["1.4"]),
-        ({"limit": 100_000}, UsageError, ["100000", "training examples"]),
+        ({"limit": 100_000}, UsageError, ["100,000", "training examples"]),
         ({"limit": 3}, UsageError, ["3", "10 classes"]),
         ({"preprocess": "imagenet"}, UsageError, ["imagenet", "3 channels"]),
         ({"preprocess": "imgnet"}, UsageError, ["imgnet"]),

@@ -7,7 +7,7 @@ import pytest
 
 from repprobe.data import ArrayPart, Data
 from repprobe.errors import UnknownNameError, UsageError
-from repprobe.training import recipe
+from repprobe.training import recipe, train
 from repprobe.training.methods import names
 from repprobe.training.settings import TrainSettings
 
@@ -128,3 +128,29 @@ def test_what_does_not_fit(one_line):
     with pytest.raises(UsageError) as caught:
         recipe.settle(TrainSettings(momentum=0.9), "ce", DIGITS)
     one_line(caught, "momentum", "sgd")
+
+
+def test_a_setting_that_does_not_exist(tmp_path, one_line):
+    with pytest.raises(UnknownNameError) as caught:
+        train("small-cnn", "digits", out=tmp_path / "a.pt", epoch=2)
+    one_line(caught, "'epoch'", "did you mean epochs")
+
+
+def test_a_network_has_to_be_named(tmp_path, one_line):
+    from torch import nn
+
+    with pytest.raises(UsageError) as caught:
+        train(nn.Linear(2, 2), "digits", out=tmp_path / "a.pt")
+    one_line(caught, "name", "Linear", "net.py:function")
+
+
+def test_what_is_returned_is_told_shortly(tmp_path):
+    run = train("small-cnn", "digits", out=tmp_path / "a.pt", arch_args={"width": 2}, epochs=0)
+    assert "history" not in repr(run)
+    assert len(repr(run)) < 600
+
+
+def test_half_precision_is_not_announced(tmp_path, capfd):
+    settings = {"arch_args": {"width": 2}, "limit": 50, "epochs": 0, "device": "cpu"}
+    train("small-cnn", "digits", out=tmp_path / "a.pt", precision="bf16", **settings)
+    assert capfd.readouterr() == ("", "")

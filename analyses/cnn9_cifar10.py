@@ -53,7 +53,6 @@ def main() -> None:
         "cifar10",
         out=FIGURES,
         clean=2000,
-        seed=1,  # with the seed of the limit, clean labels would be those of training examples
         seeds=3,
         command=["python", "analyses/cnn9_cifar10.py", str(epochs)],
     )

@@ -45,6 +45,7 @@ def draws(
     seeds: Sequence[int],
     task: Task,
     fold_count: int = 5,
+    stream: int | None = None,
 ) -> list[Draw]:
     """Draw nested budgets of clean labels without replacement, once per seed.
 
@@ -60,6 +61,8 @@ def draws(
         regression), or "all"; in any order.
     seeds : one per draw.
     fold_count : number of folds for cross-validation, at least two.
+    stream : of random numbers, where draws for another purpose must not be the same with the same
+        seed.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def draws(
     for place, seed in enumerate(seeds):
         kept = tuple(b for b in sizes if not place or b < total)
         if kept:
-            rows, strata = _stratified_order(labels, seed, task)
+            rows, strata = _stratified_order(labels, seed, task, stream)
             n = kept[-1]
             found.append(Draw(seed, rows[:n], kept, _deal(strata[:n], fold_count)))
     return found
@@ -120,10 +123,10 @@ def _check_smallest(labels: Labels, n: int, task: Task) -> None:
 
 
 def _stratified_order(
-    labels: Labels, seed: int, task: Task
+    labels: Labels, seed: int, task: Task, stream: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return all rows in an order whose prefixes are stratified, and the stratum of each."""
-    groups = _groups(labels, seed, task)
+    groups = _groups(labels, seed, task, stream)
     sizes = np.array([len(g) for g in groups])
     strata = np.repeat(np.arange(len(groups)), sizes)
     ranks = np.concatenate([np.arange(size) for size in sizes])
@@ -151,9 +154,11 @@ def _deal(strata: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return np.array(folds, np.int64)
 
 
-def _groups(labels: Labels, seed: int, task: Task) -> list[NDArray[np.int64]]:
+def _groups(
+    labels: Labels, seed: int, task: Task, stream: int | None = None
+) -> list[NDArray[np.int64]]:
     """Return the rows of each class that occurs in random order; one group for regression."""
-    order = _random_order(len(labels), seed)
+    order = _random_order(len(labels), seed, stream)
     if task == "regression":
         return [order]
     shuffled = labels[order]
@@ -162,10 +167,12 @@ def _groups(labels: Labels, seed: int, task: Task) -> list[NDArray[np.int64]]:
     return list(np.split(order[by_class], edges))
 
 
-def _random_order(count: int, seed: int) -> NDArray[np.int64]:
+def _random_order(count: int, seed: int, stream: int | None) -> NDArray[np.int64]:
     # Sorting plain uniform numbers: numpy promises the bit stream of PCG64 and `random`, but not
     # what `choice` and `permutation` make of it.
     if seed < 0:
         raise UsageError(f"the seed is {seed}; it has to be 0 or more.")
-    keys = np.random.Generator(np.random.PCG64(seed)).random(count)
+    keys = np.random.Generator(np.random.PCG64(seed if stream is None else [seed, stream])).random(
+        count
+    )
     return np.argsort(keys, kind="stable").astype(np.int64)

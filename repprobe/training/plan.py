@@ -16,6 +16,7 @@ from repprobe.errors import UsageError
 from repprobe.noise import NoisyLabels, corrupt
 from repprobe.training import architecture, recipe
 from repprobe.training.recipe import Recipe
+from repprobe.training.seeds import Stream
 from repprobe.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ def _rows(data: Data, settings: TrainSettings) -> NDArray[np.int64]:
     if limit > total:
         raise UsageError(f"the limit is {limit:,}, but there are only {total:,} training examples.")
     try:
-        drawn = draws(data.train.labels, [limit], [settings.seed], data.task)[0]
+        seeds = [settings.seed]
+        (drawn,) = draws(data.train.labels, [limit], seeds, data.task, stream=Stream.LIMIT)
     except UsageError as error:
         raise UsageError(str(error).replace("clean labels", "training examples")) from None
     return np.sort(drawn.rows)

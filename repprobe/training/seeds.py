@@ -19,6 +19,7 @@ class Stream(IntEnum):
     NETWORK = 103
     METHOD = 104
     SAMPLE = 105
+    LIMIT = 106
 
 
 def numbers(seed: int, stream: Stream, *place: int) -> np.random.Generator:

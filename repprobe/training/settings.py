@@ -36,7 +36,8 @@ class TrainSettings:
     preprocess : "imagenet", "unit", "none", MEAN/STD, …; None takes mean and standard deviation
         of the training examples (of graphs: the values as they are).
     image_size : side in pixels that images are resized and cropped to; None leaves them.
-    limit : number of training examples, drawn as clean labels are; None takes all.
+    limit : number of training examples, drawn as clean labels are, but apart
+        from these; None takes all.
     seed : of weights, order, augmentation, noise, and of what `limit` draws.
     device : "auto", "cpu", "cuda", "cuda:1", …
     devices : how many processes or GPUs share each batch.

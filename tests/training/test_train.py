@@ -322,3 +322,13 @@ def test_other_precision_and_recipe(tmp_path, settings):
     weights = entries(run.path)["state_dict"]["linear.weight"]
     assert weights.dtype == torch.float32
     assert weights.isfinite().all()
+
+
+def test_the_limit_draws_apart_from_the_clean_labels(tmp_path):
+    run = train("small-cnn", "digits", out=tmp_path / "x.pt", **{**QUICK, "epochs": 0})
+    rows = load_model(run.path).metadata["train_rows"].numpy()
+    labels = load_data("digits").train.labels
+    (clean,) = draws(labels, [100], [0], "classification")
+    assert len(rows) == 100
+    # 100 of 1,437 share 7 by chance; with the same random numbers they would be the same ones
+    assert len(np.intersect1d(rows, clean.rows)) < 20

@@ -29,6 +29,12 @@ if __name__ == "__main__":
         print(error)
 """
 
+UNGUARDED = """
+from repprobe.training import train
+
+train("mlp", "digits", out="two.pt", limit=50, epochs=1, device="cpu", devices=2)
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -59,6 +65,19 @@ def test_callbacks_are_called_and_errors_raised_here_and_nothing_else_is_said(fo
     assert error.startswith("the loss became nan in epoch 3, step 1")
     assert "The last good checkpoint, of epoch 2" in error
     assert folder[1].stderr == ""
+
+
+def test_a_script_without_a_guard_is_told_of_it(tmp_path):
+    """Even with a plan too large for a pipe."""
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Error: several devices are trained on" in done.stderr.splitlines()[-1]
+    assert "if __name__ == '__main__':" in done.stderr.splitlines()[-1]
+    assert done.stderr.count("Traceback") == 1
 
 
 def test_devices_that_are_not_there(tmp_path, one_line):

@@ -327,7 +327,7 @@ def test_other_precision_and_recipe(tmp_path, settings):
 
 def test_the_limit_draws_apart_from_the_clean_labels(tmp_path):
     run = train("small-cnn", "digits", out=tmp_path / "x.pt", **{**QUICK, "epochs": 0})
-    rows = load_model(run.path).metadata["train_rows"].numpy()
+    rows = entries(run.path)["train_rows"].numpy()
     labels = load_data("digits").train.labels
     (clean,) = draws(labels, [100], [0], "classification")
     assert len(rows) == 100

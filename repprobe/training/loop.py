@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from repprobe.atomic import remove_leftovers
 from repprobe.checkpoints.preprocessing import Preprocessing
@@ -24,6 +23,7 @@ from repprobe.training.networks import TrainedNetwork, check_answers
 from repprobe.training.plan import Plan
 from repprobe.training.repeatable import apart, seed_networks
 from repprobe.training.seeds import Stream, torch_seed
+from repprobe.training.watch import NotFiniteError, Watch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -36,9 +36,6 @@ SAVE_EVERY = 1.0
 
 TELL_EVERY = 0.5
 """Seconds between two reports from within an epoch."""
-
-_CHECKED = {"cpu": 1, "cuda": 32}
-"""Steps after which losses are looked at: on a GPU looking means waiting for it."""
 
 
 class _Teller:
@@ -111,7 +108,7 @@ class Run:
             seed=plan.settings.seed,
         )
         self._networks = [self._network(number, train) for number in range(plan.networks)]
-        self._infinite = {name for name, finite in self._finite() if not finite}
+        self._watch = Watch(fabric, self._networks)
         self._method = plan.build_method()
         self._method.begin(self._examples)
         self._history: list[Record] = []
@@ -172,7 +169,11 @@ class Run:
             inputs=self._examples.inputs,
             batch_size=plan.recipe.batch_size,
         )
-        record: Record = {"epoch": number + 1, "loss": self._steps(epoch, rate)}
+        try:
+            loss = self._steps(epoch, rate)
+        except NotFiniteError as found:
+            self._stop(found, number, rate)
+        record: Record = {"epoch": number + 1, "loss": loss}
         if (number + 1) % plan.settings.evaluate_every == 0 or number + 1 == epochs:
             record |= self._evaluator.measure(self._networks) if self._first else {}
         record["learning_rate"] = rate
@@ -183,18 +184,13 @@ class Run:
         """Take the steps of an epoch and return the mean loss, over steps and networks."""
         for network in self._networks:
             network.train()
-        found: list[Tensor] = []
-        checked = 0
-        every = _CHECKED.get(self._fabric.device.type, 1)
+        self._watch.begin()
         scaler = getattr(self._fabric.strategy.precision, "scaler", None)
         tell = _Teller(self._progress if self._first else None, self._steps_of_an_epoch)
         for step, turn in enumerate(self._method.turns(epoch), start=1):
             losses = self._method.losses(epoch, turn)
             pairs = [(n, x) for n, x in zip(self._networks, losses, strict=True) if x is not None]
-            found.append(torch.stack([loss.detach().float() for _, loss in pairs]).mean())
-            if step % every == 0:
-                self._check_losses(found[checked:], epoch.number, checked, rate)
-                checked = len(found)
+            self._watch.step([loss for _, loss in pairs])
             for network, loss in pairs:
                 network.descend(loss)
             for network, _ in pairs:
@@ -202,51 +198,18 @@ class Run:
             if scaler is not None:
                 scaler.update()
             tell(step)
-        self._check_losses(found[checked:], epoch.number, checked, rate)
-        self._check_weights(epoch.number, len(found), rate)
-        self._steps_of_an_epoch = len(found)
-        return float(self._over_processes(torch.stack(found)).mean()) if found else float("nan")
+        mean, self._steps_of_an_epoch = self._watch.end()
+        return mean
 
-    def _check_losses(self, losses: list[Tensor], epoch: int, before: int, rate: float) -> None:
-        if not losses:
-            return
-        values = self._over_processes(torch.stack(losses))  # all of them have to stop
-        bad = torch.nonzero(~values.isfinite()).flatten()
-        if len(bad):
-            value = float(values[bad[0]])
-            self._stop(f"the loss became {value}", epoch, before + int(bad[0]) + 1, rate)
-
-    def _over_processes(self, values: Tensor) -> Tensor:
-        return cast("Tensor", self._fabric.all_reduce(values, reduce_op="mean"))
-
-    def _check_weights(self, epoch: int, steps: int, rate: float) -> None:
-        found = [(name, ok) for name, ok in self._finite() if name not in self._infinite]
-        if not found:
-            return
-        good = torch.stack([ok for _, ok in found]).float()
-        bad = torch.nonzero(self._over_processes(good) < 1).flatten()  # all of them have to stop
-        if len(bad):
-            name = found[int(bad[0])][0]
-            self._stop(f"'{name}' became infinite or no number", epoch, steps, rate)
-
-    def _finite(self) -> list[tuple[str, Tensor]]:
-        """Return for all weights and buffers of the networks, by name, whether they are finite."""
-        return [
-            (name, tensor.isfinite().all())
-            for network in self._networks
-            for name, tensor in network.module.state_dict().items()
-            if tensor.is_floating_point()
-        ]
-
-    def _stop(self, what: str, epoch: int, step: int, rate: float) -> None:
+    def _stop(self, found: NotFiniteError, epoch: int, rate: float) -> NoReturn:
         lower = f"{self._plan.recipe.learning_rate / 10:.1g}"
         other = " or in precision 32," if self._plan.settings.precision == "16" else ""
         raise RepprobeError(
-            f"{what} in epoch {epoch + 1}, step {step}, at a learning rate of {rate:.3g}; train "
-            f"anew with a lower one,{other} e.g. --lr {lower} --restart (learning_rate={lower}, "
-            f"restart=True). The last good checkpoint, of epoch {self._saved}, is kept in "
+            f"{found.what} in epoch {epoch + 1}, step {found.step}, at a learning rate of "
+            f"{rate:.3g}; train anew with a lower one,{other} e.g. --lr {lower} --restart "
+            f"(learning_rate={lower}, restart=True). The last good checkpoint, of epoch {self._saved}, is kept in "
             f"'{self._plan.out}' until then."
-        )
+        ) from None
 
     def _read(self, stored: Stored | None) -> tuple[Inputs, Inputs, str]:
         """Read the training and test inputs, and settle what they go through."""

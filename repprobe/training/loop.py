@@ -207,8 +207,8 @@ class Run:
         raise RepprobeError(
             f"{found.what} in epoch {epoch + 1}, step {found.step}, at a learning rate of "
             f"{rate:.3g}; train anew with a lower one,{other} e.g. --lr {lower} --restart "
-            f"(learning_rate={lower}, restart=True). The last good checkpoint, of epoch {self._saved}, is kept in "
-            f"'{self._plan.out}' until then."
+            f"(learning_rate={lower}, restart=True). The last good checkpoint, of "
+            f"epoch {self._saved}, is kept in '{self._plan.out}' until then."
         ) from None
 
     def _read(self, stored: Stored | None) -> tuple[Inputs, Inputs, str]:

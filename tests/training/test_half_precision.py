@@ -12,6 +12,7 @@ from repprobe.training.loop import Run
 from repprobe.training.networks import TrainedNetwork
 from repprobe.training.recipe import Recipe
 from repprobe.training.settings import TrainSettings
+from repprobe.training.watch import Watch
 
 RECIPE = Recipe(1, 4, 0.1, "sgd", "constant")
 
@@ -26,7 +27,7 @@ def stepped(fabric):
     trained = networks(fabric)
     x = Fed(torch.arange(12.0).reshape(4, 3) / 8, 4)
     run = Run.__new__(Run)
-    run._fabric, run._networks, run._infinite = fabric, trained, set()
+    run._fabric, run._networks, run._watch = fabric, trained, Watch(fabric, trained)
     run._progress, run._first, run._steps_of_an_epoch = None, False, 0
 
     class Method:

@@ -80,6 +80,10 @@ class Fed:
         """Return the batch with other values."""
         return replace(self, x=x)
 
+    def in_format(self, memory_format: torch.memory_format) -> Fed:
+        """Return the batch with values that lie in memory in that order."""
+        return self.with_x(self.x.contiguous(memory_format=memory_format))
+
     def run(self, module: nn.Module) -> Any:
         """Call a network with the batch, and return what it puts out.
 

@@ -99,7 +99,7 @@ class Job:
         memory_format = fastest_format(module, few)
         with self.precision.applied(module):
             try:
-                inputs = few.with_x(few.x.contiguous(memory_format=memory_format))
+                inputs = few.in_format(memory_format)
                 return trace(module, inputs, self.pooling.seed), memory_format
             except CaptureError:  # e.g. by `Tensor.view`, which not every order allows
                 return trace(module, few, self.pooling.seed), torch.contiguous_format

@@ -164,7 +164,7 @@ class Sweep:
     def _run(self, raw: Raw, done: int) -> tuple[Fed, dict[str, Tensor], Any]:
         recorder = self._recorder
         batch = self._inputs.prepared(raw, recorder.module, self._trace.integer_inputs)
-        batch = batch.with_x(batch.x.contiguous(memory_format=self._memory_format))
+        batch = batch.in_format(self._memory_format)
         grouping = Grouping(batch)
         pooled = own(self._source(batch.x, grouping), batch.x)
         unseen = self._source.unseen(pooled, batch.x, grouping)

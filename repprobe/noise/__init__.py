@@ -29,9 +29,8 @@ For regression targets, beside `none`, `instance:R` and `file:FILE`:
 
 from __future__ import annotations
 
-from repprobe.noise.class_laws import uniform
 from repprobe.noise.corrupt import corrupt, forms, names, parse
 from repprobe.noise.law import Law
 from repprobe.noise.noisy_labels import NoisyLabels
 
-__all__ = ["Law", "NoisyLabels", "corrupt", "forms", "names", "parse", "uniform"]
+__all__ = ["Law", "NoisyLabels", "corrupt", "forms", "names", "parse"]

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.data.dataset import Data
-from repprobe.errors import UsageError
 from repprobe.noise.law import ByRate, Law, Written, classes_of
 from repprobe.noise.maps import block_map, given_map, own_map, read_map
 from repprobe.noise.streams import draw_below, stream
@@ -48,7 +47,9 @@ class Uniform(ByRate):
     forms = ("uniform:R",)
 
     def whole(self, data: Data, seed: int) -> NDArray[np.int64]:
-        return uniform(classes_of(data), self.rate, len(data.classes), seed)
+        clean, random = classes_of(data), stream(seed)
+        moved = random.random(len(clean)) < self.rate
+        return np.where(moved, draw_below(len(data.classes), len(clean), random), clean)
 
 
 class Symmetric(ByRate):
@@ -143,14 +144,3 @@ class Matrix(Law):
             members = clean == c
             noisy[members] = np.searchsorted(row / row[-1], chance[members], side="right")
         return noisy
-
-
-def uniform(
-    labels: NDArray[np.int64], ratio: float, classes: int, seed: int = 0
-) -> NDArray[np.int64]:
-    """Return labels (n,) in 0…classes − 1 with uniform noise; see `Uniform`."""
-    if not 0 <= ratio <= 1:
-        raise UsageError(f"the noise ratio must lie between 0 and 1, not {ratio}.")
-    random = stream(seed)
-    moved = random.random(len(labels)) < ratio
-    return np.where(moved, draw_below(classes, len(labels), random), labels)

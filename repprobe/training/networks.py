@@ -80,7 +80,7 @@ class TrainedNetwork:
     def _answer(self, inputs: Fed, module: nn.Module) -> Tensor:
         memory_format = fastest_format(self.module, inputs)
         if memory_format is not torch.contiguous_format:
-            inputs = inputs.with_x(inputs.x.contiguous(memory_format=memory_format))
+            inputs = inputs.in_format(memory_format)
         answer: Tensor = answer_of(inputs.run(module), inputs)
         return answer[:, 0] if self._flat and answer.ndim == 2 else answer
 

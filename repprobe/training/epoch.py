@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from repprobe.training.evaluate import batch_size_of
 from repprobe.training.inputs import Inputs
 from repprobe.training.methods.border import Examples, Network
 from repprobe.training.networks import TrainedNetwork
@@ -29,4 +28,4 @@ class Epoch:
     def answers(self, network: Network) -> Tensor:
         """Return the network's outputs (n, C) for all training examples in their order."""
         assert isinstance(network, TrainedNetwork)
-        return network.answers(self.inputs, batch_size_of(self.inputs, self.batch_size))
+        return network.answers(self.inputs, self.inputs.answered_at_once(self.batch_size))

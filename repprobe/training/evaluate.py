@@ -12,7 +12,7 @@ from torch import Tensor
 
 from repprobe.data import Task
 from repprobe.training.inputs import Inputs
-from repprobe.training.networks import LEAST_ANSWERED, TrainedNetwork
+from repprobe.training.networks import TrainedNetwork
 from repprobe.training.seeds import Stream, numbers
 
 SAMPLE = 10_000
@@ -74,11 +74,6 @@ class Evaluator:
         """Return every network's probabilities, or predictions (networks, n, …), on the CPU."""
         found = torch.stack([n.answers(inputs, self._batch_size, rows).cpu() for n in networks])
         return found.double() if self._task == "regression" else found.double().softmax(2)
-
-
-def batch_size_of(inputs: Inputs, batch_size: int) -> int:
-    """Return how many inputs are answered at a time: graphs need as much room as in training."""
-    return max(batch_size, LEAST_ANSWERED) if hasattr(inputs, "raw") else batch_size
 
 
 def _sample(count: int, seed: int) -> NDArray[np.int64]:

@@ -18,6 +18,9 @@ from repprobe.training.augment import crop_and_flip
 
 Progress = Callable[[str, int, int], None]
 
+LEAST_ANSWERED = 256
+"""Arrays that are answered at a time, at least, where nothing is learned."""
+
 _BLOCK = 1024
 """Inputs that are read at a time."""
 
@@ -31,6 +34,10 @@ class Inputs(Protocol):
         ...
 
     def __len__(self) -> int: ...
+
+    def answered_at_once(self, batch_size: int) -> int:
+        """Return how many are answered at a time where `batch_size` are learned from."""
+        ...
 
     def fed(self, places: NDArray[np.int64], draws: NDArray[np.float64] | None = None) -> Fed:
         """Return the inputs at `places` on the device, augmented by the draws if there are any."""
@@ -54,6 +61,9 @@ class ArrayInputs:
 
     def __len__(self) -> int:
         return len(self.raw)
+
+    def answered_at_once(self, batch_size: int) -> int:
+        return max(batch_size, LEAST_ANSWERED)
 
     def fed(self, places: NDArray[np.int64], draws: NDArray[np.float64] | None = None) -> Fed:
         chosen = self.raw[torch.from_numpy(places).to(self.raw.device)].to(self.device)
@@ -80,6 +90,9 @@ class GraphInputs:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def answered_at_once(self, batch_size: int) -> int:
+        return batch_size  # graphs need as much room as in training
 
     def fed(self, places: NDArray[np.int64], draws: NDArray[np.float64] | None = None) -> Fed:
         raw = self.part.inputs(self.rows[places])

@@ -16,7 +16,7 @@ from repprobe.errors import RepprobeError
 from repprobe.training import architecture, checkpoint, schedule
 from repprobe.training.checkpoint import Stored
 from repprobe.training.epoch import Epoch
-from repprobe.training.evaluate import Evaluator, batch_size_of
+from repprobe.training.evaluate import Evaluator
 from repprobe.training.examples import TrainingSet
 from repprobe.training.inputs import Inputs, Progress, make_inputs, read_raw, usual_preprocessing
 from repprobe.training.networks import TrainedNetwork, check_answers
@@ -104,7 +104,7 @@ class Run:
             plan.labels,
             plan.data.test.labels,
             task=plan.data.task,
-            batch_size=batch_size_of(train, plan.recipe.batch_size),
+            batch_size=train.answered_at_once(plan.recipe.batch_size),
             seed=plan.settings.seed,
         )
         self._networks = [self._network(number, train) for number in range(plan.networks)]

@@ -21,9 +21,6 @@ from repprobe.training.recipe import Recipe
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-LEAST_ANSWERED = 256
-"""Inputs that are answered at a time, at least, where nothing is learned."""
-
 
 class TrainedNetwork:
     """A network with its optimizer; satisfies `methods.border.Network`.

@@ -1,0 +1,1 @@
+"""The causal check: what rewinding or retraining one block alone does to the network."""

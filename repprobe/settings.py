@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from repprobe.errors import UnknownNameError, UsageError
 
 DEFAULT_CLEAN = 5000
 """Clean labels that probes are fitted on, where the user names no number and has as many."""
+
+MARGIN = 0.01
+"""Drop of accuracy or R² that two clean-trained networks of different seeds may show, too."""
 
 DISTANCES = ("euclidean", "cosine")
 """How near two examples are, for the probe "knn"."""
@@ -45,6 +49,16 @@ class Settings:
     memory : bytes for features and activations; past it features go to disk, and on the CPU
         batches get smaller; None is a quarter of the machine's.
     cache : folder that features are kept in and taken from again.
+    reference : what networks are compared with: checkpoint files, `Model`s or modules of the same
+        architecture (clean twins), "random" for the same architecture with fresh weights, and
+        "input", the raw input, which is always shown. Without any, the first of several networks
+        is what the others are compared with.
+    margin : drop of the leading figure that is not called damage yet.
+    noisy_labels : file with the labels that the networks learned, one for each example of the
+        training part: .npy, .npz, .csv or .txt; None takes those in a checkpoint of `train`.
+    causal : whether blocks are rewound, and retrained on the clean labels, one at a time.
+    rewind : checkpoint of an earlier state of the network to rewind blocks to; None is its
+        initialization. Implies `causal`.
     """
 
     arch: str | None = None
@@ -65,6 +79,11 @@ class Settings:
     batch_size: int | None = None
     memory: int | None = None
     cache: str | os.PathLike[str] | None = None
+    reference: Any = ()
+    margin: float = MARGIN
+    noisy_labels: str | os.PathLike[str] | None = None
+    causal: bool = False
+    rewind: Any = None
 
     def __post_init__(self) -> None:
         for name, least in (("width", 1), ("seeds", 1), ("seed", 0)):
@@ -76,6 +95,10 @@ class Settings:
             raise UnknownNameError.near("distance", self.distance, DISTANCES)
         if self.distance is not None and self.probe != "knn":
             raise UsageError("--distance is for the neighbours of --probe knn; leave it out.")
+        if isinstance(self.margin, bool) or not isinstance(self.margin, (int, float)):
+            raise UsageError(f"--margin must be a number, not {self.margin!r}.")
+        if not (math.isfinite(self.margin) and self.margin >= 0):
+            raise UsageError(f"--margin must be 0 or more, such as 0.01, not {self.margin}.")
         if self.budgets == ():
             raise UsageError("--clean names no number of clean labels.")
         for budget in self.budgets or ():
@@ -87,6 +110,12 @@ class Settings:
                 _at_least("clean", budget, 1)
         if self.seeds > 1 and self.budgets is not None and set(self.budgets) == {"all"}:
             raise UsageError("with all labels there is one draw only; take --clean N or --seeds 1.")
+
+    @property
+    def references(self) -> tuple[Any, ...]:
+        """What networks are compared with, as it was given, a single one too."""
+        given = self.reference
+        return tuple(given) if isinstance(given, (list, tuple)) else (given,)
 
     @property
     def budgets(self) -> Budgets | None:

@@ -19,12 +19,15 @@ class Origin:
     data, fingerprint : of the data set; see `Data`.
     rows : int64 (n,), the rows of its training part.
     image_size : side in pixels that images were brought to; None where they were left alone.
+    noisy_labels : (n,) the labels it learned, int64, or float32 targets (n,) or (n, t); None where
+        the file lacks them.
     """
 
     data: str
     fingerprint: str
     rows: NDArray[np.int64]
     image_size: int | None
+    noisy_labels: NDArray[np.int64] | NDArray[np.float32] | None = None
 
     @classmethod
     def found(cls, entries: Mapping[str, Any]) -> Origin | None:
@@ -41,5 +44,12 @@ class Origin:
             or not isinstance(settings, Mapping)
         ):
             return None
-        size = settings.get("image_size")
-        return cls(data, fingerprint, rows.numpy(), size if isinstance(size, int) else None)
+        size, labels = settings.get("image_size"), entries.get("noisy_labels")
+        known = isinstance(labels, torch.Tensor) and len(labels) == len(rows)
+        return cls(
+            data,
+            fingerprint,
+            rows.numpy(),
+            size if isinstance(size, int) else None,
+            labels.numpy() if known else None,
+        )

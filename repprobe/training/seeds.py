@@ -20,6 +20,7 @@ class Stream(IntEnum):
     METHOD = 104
     SAMPLE = 105
     LIMIT = 106
+    TUNING = 107
 
 
 def numbers(seed: int, stream: Stream, *place: int) -> np.random.Generator:

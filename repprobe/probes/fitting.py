@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from repprobe.data.dataset import Task
 from repprobe.errors import ProbeError, UnknownNameError, UsageError
 from repprobe.probes.engines import Distance, Engine, LabelSet, Path
+from repprobe.probes.outcomes import Outcomes
 from repprobe.probes.probe import LinearProbe, NeighbourProbe, Probe, votes
+from repprobe.probes.scores import HeldOutcomes
 from repprobe.probes.standardize import Standardization
 
 Kind = Literal["logistic", "ridge", "least-squares", "knn"]
@@ -70,14 +72,15 @@ def fit_probe(
     rows = standardization.apply(x)
     if kind == "knn":
         y = labels.astype(np.int64)
-        return _fit_neighbours(standardization, rows, y, classes, engine, distance)
+        return _fit_neighbours(standardization, rows, y, classes, engine, folds, distance)
+    judge = Outcomes(labels, classes).judge
     if kind == "logistic":
         label_set = LabelSet(labels.astype(np.int64), classes)
-        (path,) = engine.logistic(rows, [label_set], GRIDS[kind], folds)
-        return linear_probe(path, standardization)
+        (path,) = engine.logistic(rows, [label_set], GRIDS[kind], folds, judges=[judge])
+        return linear_probe(path, standardization, folds)
     targets = one_hot(labels, classes)
-    (path,) = engine.ridge(rows, [targets], GRIDS[kind], folds)
-    return ridge_probe(kind, path, standardization)
+    (path,) = engine.ridge(rows, [targets], GRIDS[kind], folds, [judge])
+    return ridge_probe(kind, path, standardization, folds)
 
 
 def one_hot(labels: NDArray[np.generic], classes: int) -> NDArray[np.float64]:
@@ -85,15 +88,16 @@ def one_hot(labels: NDArray[np.generic], classes: int) -> NDArray[np.float64]:
     return np.eye(classes)[labels.astype(np.int64)] if classes else labels.astype(np.float64)
 
 
-def ridge_probe(kind: Kind, path: Path, standardization: Standardization) -> LinearProbe:
+def ridge_probe(
+    kind: Kind, path: Path, standardization: Standardization, folds: NDArray[np.int64]
+) -> LinearProbe:
     """Return the best point of a path of ridge, or of least squares, for raw features.
 
     Its validation figure is the mean squared error on left-out examples, since that is what
     chose the penalty and what sufficient statistics can tell.
     """
-    probe = linear_probe(path, standardization)
-    point = int(np.flatnonzero(path.tried == path.regularization[path.best])[0])
-    error = float(path.held_out_loss[point]) / probe.coefficients.shape[1]
+    probe = linear_probe(path, standardization, folds)
+    error = float(path.held_out_loss[path.chosen]) / probe.coefficients.shape[1]
     return replace(
         probe,
         regularization=probe.regularization if kind == "ridge" else None,
@@ -104,8 +108,13 @@ def ridge_probe(kind: Kind, path: Path, standardization: Standardization) -> Lin
     )
 
 
-def linear_probe(path: Path, standardization: Standardization) -> LinearProbe:
-    """Return the best point of a path as a probe on raw features."""
+def linear_probe(
+    path: Path, standardization: Standardization, folds: NDArray[np.int64]
+) -> LinearProbe:
+    """Return the best point of a path as a probe on raw features.
+
+    `folds` (n,) are those that the path was judged by, if its judge gave outcomes.
+    """
     best = path.best
     coefficients, intercepts = standardization.fold_into(
         path.coefficients[best].astype(np.float64), path.intercepts[best].astype(np.float64)
@@ -117,6 +126,7 @@ def linear_probe(path: Path, standardization: Standardization) -> LinearProbe:
         path.held_out_scores,
         bool(path.converged[best]),
         float(path.gradient_norm[best]),
+        held_out=None if path.held_out is None else HeldOutcomes(path.held_out, path.chosen, folds),
     )
 
 
@@ -126,16 +136,26 @@ def _fit_neighbours(
     labels: NDArray[np.int64],
     classes: int,
     engine: Engine,
+    folds: NDArray[np.int64],
     distance: Distance,
 ) -> NeighbourProbe:
     """Search once, for the largest k; each k is judged leaving one example out."""
     grid = [int(k) for k in GRIDS["knn"] if k < len(rows)]
     found = labels[engine.neighbours(rows, rows, grid[-1], True, distance)]
-    best, left_out, fewest = 0, None, math.inf
-    for k, counts in zip(grid, votes(found, classes, grid), strict=True):
-        wrong = float((counts.argmax(axis=1) != labels).mean())
-        if wrong < fewest:
-            best, left_out, fewest = k, counts, wrong
+    best, left_out = 0, None
+    outcomes = np.empty((len(grid), len(rows)), np.float32)
+    for point, counts in enumerate(votes(found, classes, grid)):
+        outcomes[point] = counts.argmax(axis=1) == labels
+        if left_out is None or outcomes[point].sum() > outcomes[best].sum():
+            best, left_out = point, counts
     return NeighbourProbe(
-        standardization, rows, labels, classes, engine, distance, float(best), left_out
+        standardization,
+        rows,
+        labels,
+        classes,
+        engine,
+        distance,
+        float(grid[best]),
+        left_out,
+        held_out=HeldOutcomes(outcomes, best, folds),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.probes.engines import Distance, Engine
+from repprobe.probes.scores import HeldOutcomes
 from repprobe.probes.standardize import Standardization
 
 _BLOCK = 2048
@@ -27,6 +28,7 @@ class LinearProbe:
     validation_error : mean squared error per target on clean examples by fits that did not see
         them; NaN where it is not what the fit is judged by.
     converged, gradient_norm : certificate of an iterative fit; True and NaN for the others.
+    held_out : outcomes of the clean examples by fits that did not see them, or None.
     """
 
     coefficients: NDArray[np.float64]
@@ -36,6 +38,7 @@ class LinearProbe:
     converged: bool
     gradient_norm: float
     validation_error: float = math.nan
+    held_out: HeldOutcomes | None = None
 
     def scores(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return (m, k) scores of raw features (m, d)."""
@@ -57,6 +60,7 @@ class NeighbourProbe:
     regularization : k.
     distance : "euclidean" or "cosine".
     validation : (n, classes) votes of the other clean examples on each one.
+    held_out : outcomes of these votes.
     """
 
     standardization: Standardization
@@ -70,6 +74,7 @@ class NeighbourProbe:
     converged: bool = True
     gradient_norm: float = math.nan
     validation_error: float = math.nan
+    held_out: HeldOutcomes | None = None
 
     def scores(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return (m, classes) counts of neighbours for raw features (m, d)."""

@@ -156,9 +156,7 @@ def own_answer(answer: NDArray[np.floating], labels: Labels, model: str, order: 
     if affected:
         return Scores(marked(base, scorer, affected / len(answer)))
     answers = scorer.answers(answer)
-    if not labels.classes:
-        return Scores(scorer.rows(base, answers))
-    return Scores(scorer.rows(base, answers), {(model, OUTPUT, 0, ""): scorer.hits(answers)})
+    return Scores(scorer.rows(base, answers), {(model, OUTPUT, 0, ""): scorer.outcomes(answers)})
 
 
 def blank_score(model: str, layer: str, order: int, width: int, kind: str) -> Score:
@@ -183,15 +181,17 @@ def layer_scores(blank: Score, labels: Labels, scorer: Scorer, fitted: Sequence[
         rows = scorer.rows(base, answers)
         figures.setdefault(count, []).append(rows)
         found.rows += [*rows, *fit_rows(base, probe, labels.train[fit.rows])]
-        if labels.classes:
-            found.outcomes[blank.model, blank.layer, count, fit.seed] = scorer.hits(answers)
+        place = (blank.model, blank.layer, count, fit.seed)
+        found.outcomes[place] = scorer.outcomes(answers)
+        if probe.held_out:
+            found.held_out[place] = probe.held_out
     for count, draws in figures.items():
         if len(draws) == 1:
             continue
         base = replace(draws[0][0], regularization=None)
-        hits = [h for place, h in found.outcomes.items() if place[2] == count]
+        outcomes = [some for place, some in found.outcomes.items() if place[2] == count]
         rows = [replace(r, regularization=None) for several in draws for r in several]
         found.rows += (
-            scorer.over_draws(base, hits) if labels.classes else regression_over_draws(rows)
+            scorer.over_draws(base, outcomes) if labels.classes else regression_over_draws(rows)
         )
     return found

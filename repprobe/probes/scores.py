@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from repprobe.errors import DataError
 
@@ -64,6 +64,23 @@ class Score:
     high: float = math.nan
 
 
+class HeldOutcomes(NamedTuple):
+    """What clean examples contribute to the leading figure, each by a fit that did not see it.
+
+    Attributes
+    ----------
+    outcomes : (T, n) float32, a row per tried regularization and a column per clean example, in
+        the order they were drawn; as in `Scores.outcomes`.
+    best : row of the chosen regularization.
+    folds : (n,) int64, the fold of each example. Neighbours leave out one example at a time
+        instead, and their folds only group them.
+    """
+
+    outcomes: NDArray[np.float32]
+    best: int
+    folds: NDArray[np.int64]
+
+
 COLUMNS = tuple(f.name for f in fields(Score))
 
 
@@ -73,20 +90,30 @@ class Scores:
     Attributes
     ----------
     rows : the figures.
-    outcomes : (model, layer, clean_labels, seed) → (n,) whether each test example was answered
-        right, for comparisons on the same examples; `output` has 0 and "". In memory only.
+    outcomes : (model, layer, clean_labels, seed) → (n,) float32, what each test example
+        contributes to the leading figure, whose mean is the figure: 1 where it was answered right
+        and 0 where not; for numbers 1 − squared error / mean total variance. `output` has 0 and
+        "". In memory only, for comparisons on the same examples.
+    held_out : the same place → the outcomes of the clean examples by fits that did not see them;
+        missing where none was left out or the examples are gone. In memory only.
     """
 
     def __init__(
         self,
         rows: Iterable[Score] = (),
-        outcomes: Mapping[Place, NDArray[np.bool_]] | None = None,
+        outcomes: Mapping[Place, NDArray[np.float32]] | None = None,
+        held_out: Mapping[Place, HeldOutcomes] | None = None,
     ) -> None:
         self.rows: list[Score] = list(rows)
         self.outcomes = dict(outcomes or {})
+        self.held_out = dict(held_out or {})
 
     def __add__(self, other: Scores) -> Scores:
-        return Scores([*self.rows, *other.rows], {**self.outcomes, **other.outcomes})
+        return Scores(
+            [*self.rows, *other.rows],
+            {**self.outcomes, **other.outcomes},
+            {**self.held_out, **other.held_out},
+        )
 
     def __iter__(self) -> Iterator[Score]:
         return iter(self.rows)
@@ -121,13 +148,11 @@ class Scores:
         budgets: dict[str, int] = {}
         for r in self.rows:
             budgets[r.model] = clean_labels or max(budgets.get(r.model, 0), r.clean_labels)
+        kept = {(model, count) for model, most in budgets.items() for count in (0, most)}
         return Scores(
-            (r for r in self.rows if r.clean_labels in (0, budgets[r.model])),
-            {
-                place: hits
-                for place, hits in self.outcomes.items()
-                if place[2] in (0, budgets[place[0]])
-            },
+            (r for r in self.rows if (r.model, r.clean_labels) in kept),
+            {at: found for at, found in self.outcomes.items() if (at[0], at[2]) in kept},
+            {at: found for at, found in self.held_out.items() if (at[0], at[2]) in kept},
         )
 
     def leading(self) -> Scores:

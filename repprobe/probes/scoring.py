@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.probes.intervals import over_draws, regression_metrics, wilson
+from repprobe.probes.outcomes import Outcomes
 from repprobe.probes.probe import Probe
 from repprobe.probes.scores import ALL, Score
 
@@ -54,7 +55,11 @@ class Scorer:
         """Return (n,) whether the answer is the label."""
         return np.asarray(answers == self.labels)
 
-    def over_draws(self, base: Score, outcomes: Sequence[NDArray[np.bool_]]) -> list[Score]:
+    def outcomes(self, answers: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Return (n,) what each example contributes to the leading figure."""
+        return Outcomes(self.labels, len(self.classes)).of(answers)
+
+    def over_draws(self, base: Score, outcomes: Sequence[NDArray[np.float32]]) -> list[Score]:
         """Return rows that sum up several draws of clean labels, from their outcomes (n,)."""
         table = np.stack(outcomes).astype(np.float64)
         base = replace(base, seed=ALL)

@@ -11,11 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from repprobe.probes.engines.border import Streaming
+from repprobe.probes.engines.border import Examples, Streaming
 from repprobe.probes.fitting import GRIDS, Kind, one_hot, ridge_probe
-from repprobe.probes.moments import Moments, MomentSums, total
+from repprobe.probes.moments import PENDING, Moments, MomentSums, total
+from repprobe.probes.outcomes import Outcomes
 from repprobe.probes.probe import LinearProbe
 from repprobe.probes.probing import (
+    Fit,
     Fitted,
     Labels,
     Probes,
@@ -45,13 +47,20 @@ class RidgeStream:
     come, a layer's probes are fitted, its sums are dropped, and only answers to the test
     examples are gathered from then on.
 
+    Where the memory that is left beside the sums has room for the training rows of all layers
+    that are under way, these are remembered until then, and the probes come with held-out
+    outcomes.
+
     Parameters
     ----------
     labels : of the rows that will come.
     model : label of the network in the table.
     kind : "ridge" or "least-squares".
     engine : what solves.
-    memory_bytes : bound on the sums of all layers; None sets none.
+    memory_bytes : bound on the sums and the rows of all layers; None sets none on the sums and
+        remembers no rows.
+    one_by_one : whether a layer has all its rows before the next begins, as `capture.replay`
+        gives them: only the widest then counts, and sums beyond the bound are not refused.
     progress : called with ("probe", layers done, layers).
 
     Attributes
@@ -68,13 +77,15 @@ class RidgeStream:
         kind: Kind,
         engine: Streaming,
         memory_bytes: int | None = None,
+        one_by_one: bool = False,
         progress: Progress | None = None,
     ) -> None:
         self.seconds = 0.0
         self.probes = Probes()
         self._labels = labels.as_columns()
         self._model, self._kind, self._engine = model, kind, engine
-        self._memory = memory_bytes
+        self._memory, self._one_by_one = memory_bytes, one_by_one
+        self._remembers = False
         self._progress = progress
         self._scorer = Scorer(self._labels.test, self._labels.classes)
         self._plan = _Plan.of(self._labels)
@@ -85,10 +96,13 @@ class RidgeStream:
     def begin(self, widths: Mapping[str, int]) -> None:
         """See `capture.Sink`; raises SumsTooLargeError."""
         targets = self._targets.shape[1]
-        sums = sum(MomentSums.nbytes(width, targets) for width in widths.values())
-        needed = self._plan.cells * sums
-        if self._memory is not None and needed > self._memory:
-            raise SumsTooLargeError(f"{needed} bytes of sums for {len(widths)} layers")
+        at_once = [max(widths.values(), default=0)] if self._one_by_one else list(widths.values())
+        needed = self._plan.cells * sum(MomentSums.nbytes(width, targets) for width in at_once)
+        if self._memory is not None:
+            if needed > self._memory and not self._one_by_one:
+                raise SumsTooLargeError(f"{needed} bytes of sums for {len(widths)} layers")
+            rows = 4 * sum(at_once) * len(self._labels.train)
+            self._remembers = needed + rows <= self._memory
         self._widths = dict(widths)
         self._layers = {name: _Layer() for name in widths}
 
@@ -130,6 +144,10 @@ class RidgeStream:
             layer.sums = [
                 MomentSums(origin, self._targets.shape[1]) for _ in range(self._plan.cells)
             ]
+        if self._remembers:
+            if not len(layer.rows):
+                layer.rows = rows.new_empty(len(self._labels.train), rows.shape[1])
+            layer.rows[start : layer.seen] = rows
         for cells in self._plan.of_rows[:, start : layer.seen]:
             for cell in np.unique(cells[cells >= 0]):
                 some = torch.from_numpy(np.flatnonzero(cells == cell))
@@ -147,18 +165,18 @@ class RidgeStream:
                     added if folds is None else [a + b for a, b in zip(folds, added, strict=True)]
                 )
                 fit = next(fits)
-                probe = self._probe(folds, origin)
+                probe = self._probe(fit, folds, origin, layer.rows)
                 answers = self._scorer.empty_answers(probe.coefficients.shape[1])
                 probes.append(probe)
                 layer.fitted.append(Fitted(fit, probe, answers))
                 self.probes[name, len(fit.rows), fit.seed] = probe
-        layer.sums = []
+        layer.sums, layer.rows = [], torch.empty(0)
         layer.prepare(probes, origin.device)
         if self._progress:
             done = sum(bool(other.fitted) for other in self._layers.values())
             self._progress("probe", done, len(self._layers))
 
-    def _probe(self, folds: list[Moments], origin: Tensor) -> LinearProbe:
+    def _probe(self, fit: Fit, folds: list[Moments], origin: Tensor, rows: Tensor) -> LinearProbe:
         whole = total(folds)
         if not bool(torch.isfinite(whole.x).all()):
             return _nothing(len(origin), len(whole.y))
@@ -170,8 +188,15 @@ class RidgeStream:
         standardization = Standardization.of((origin + mean).cpu().numpy(), spread)
         scale = torch.from_numpy(standardization.scale).to(origin)
         standardized = [fold.seen_from(mean, scale) for fold in folds]
-        (path,) = self._engine.ridge_from_moments(standardized, [len(whole.y)], GRIDS[self._kind])
-        return ridge_probe(self._kind, path, standardization)
+        examples = None
+        if self._remembers:
+            outcomes = Outcomes(self._labels.train[fit.rows], len(self._labels.classes))
+            x = _standardized(rows, fit.rows, origin + mean, scale)
+            examples = Examples(x, fit.folds, [outcomes.judge])
+        (path,) = self._engine.ridge_from_moments(
+            standardized, [len(whole.y)], GRIDS[self._kind], examples
+        )
+        return ridge_probe(self._kind, path, standardization, fit.folds)
 
     def _answer(self, layer: _Layer, rows: Tensor) -> None:
         start = layer.seen - len(self._labels.train)
@@ -189,6 +214,7 @@ class _Layer:
     def __init__(self) -> None:
         self.seen = 0
         self.sums: list[MomentSums] = []
+        self.rows = torch.empty(0)
         self.fitted: list[Fitted] = []
         self.coefficients = torch.empty(0)
         self.intercepts = torch.empty(0)
@@ -236,6 +262,15 @@ class _Plan:
             )
             used += len(draw.budgets) * count
         return cls(draws, of_rows)
+
+
+def _standardized(rows: Tensor, wanted: NDArray[np.int64], mean: Tensor, scale: Tensor) -> Tensor:
+    """Return the standardized features (m, d) of the wanted rows, as wide as they were."""
+    which = torch.from_numpy(wanted).to(rows.device)
+    result = rows.new_empty(len(wanted), rows.shape[1])
+    for some in torch.split(torch.arange(len(wanted), device=rows.device), PENDING):
+        result[some] = ((rows[which[some]].double() - mean) / scale).to(rows)
+    return result
 
 
 def _nothing(width: int, targets: int) -> LinearProbe:

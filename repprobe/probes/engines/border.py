@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from repprobe.probes.moments import Moments
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.int64]
 Distance = Literal["euclidean", "cosine"]
+
+Judge = Callable[[Floats, Integers], NDArray[np.float32]]
+"""Says of scores (m, k), by fits that did not see them, of the examples with these indices (m,)
+the one number (m,) each that is kept: whether they are right, how far off, the class they name."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Path:
     held_out_scores : (n, k) decision values or predictions at the best point, for every example
         by a fit that did not see it; None where none was left out, or where the examples are
         gone (fits from sufficient statistics).
+    held_out : (T, n) what the judge says of every example at each point, by a fit that did not
+        see it; None without a judge, or where none was left out, or the examples are gone.
     """
 
     tried: NDArray[np.float64]
@@ -67,6 +75,28 @@ class Path:
     converged: NDArray[np.bool_]
     best: int
     held_out_scores: Floats | None
+    held_out: NDArray[np.float32] | None = None
+
+    @property
+    def chosen(self) -> int:
+        """The best point's place among the T that were tried."""
+        return int(np.flatnonzero(self.tried == self.regularization[self.best])[0])
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The examples that moments were taken of.
+
+    Attributes
+    ----------
+    x : (n, d) standardized features, on the device of the moments.
+    folds : (n,) the fold that leaves each out.
+    judges : one per set of targets.
+    """
+
+    x: Tensor
+    folds: Integers
+    judges: Sequence[Judge]
 
 
 class Engine(Protocol):
@@ -92,13 +122,14 @@ class Engine(Protocol):
         grid: Sequence[float],
         folds: Integers | None,
         whole: bool = False,
+        judges: Sequence[Judge] = (),
     ) -> list[Path]:
         """Fit multinomial logistic regression with an L2 penalty and a free intercept.
 
         `grid` holds growing values of C; `folds` (n,) the fold that leaves each example out,
         or None to fit without leaving any out. Unless the `whole` path is asked for, it may end
         early, once the held-out loss has passed its minimum, and only the best point need be
-        fitted to all examples. One path per label set.
+        fitted to all examples. One path per label set, and one judge each or none at all.
         """
         ...
 
@@ -108,11 +139,13 @@ class Engine(Protocol):
         targets: Sequence[Floats],
         grid: Sequence[float],
         folds: Integers | None,
+        judges: Sequence[Judge] = (),
     ) -> list[Path]:
         """Fit ridge regression with a free intercept to several sets of targets, each (n, k).
 
         alpha = 0 is least squares, of minimum norm where that is not unique. Examples are left
-        out one at a time, exactly, where `folds` is None, else by fold. One path per set.
+        out one at a time, exactly, where `folds` is None, else by fold. One path per set, and
+        one judge each or none at all.
         """
         ...
 
@@ -131,11 +164,16 @@ class Streaming(Engine, Protocol):
     """An engine that fits ridge and least squares from sufficient statistics alone."""
 
     def ridge_from_moments(
-        self, folds: Sequence[Moments], targets: Sequence[int], grid: Sequence[float]
+        self,
+        folds: Sequence[Moments],
+        targets: Sequence[int],
+        grid: Sequence[float],
+        examples: Examples | None = None,
     ) -> list[Path]:
         """Fit what `ridge` does, from the moments of standardized features of each fold.
 
         `targets` are the numbers of columns of the sets, which stand side by side in the
-        moments. Only the best point of each path is fitted.
+        moments. Only the best point of each path is fitted. What `held_out` needs are the
+        examples themselves, where there still are any.
         """
         ...

@@ -8,12 +8,13 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.probes.engines.border import Distance, Floats, Integers, LabelSet, Path
+from repprobe.probes.engines.border import Distance, Floats, Integers, Judge, LabelSet, Path
 from repprobe.probes.engines.held_out import HeldOut, log_softmax, lowest
 
 _TOLERANCE = 1e-6
@@ -41,10 +42,14 @@ class EstimatorEngine(ABC):
         grid: Sequence[float],
         folds: Integers | None,
         whole: bool = False,
+        judges: Sequence[Judge] = (),
     ) -> list[Path]:
         """See `border.Engine.logistic`."""
         rows = self._load(x)
-        return [self._logistic_path(rows, one, grid, folds, whole) for one in labels]
+        return [
+            self._logistic_path(rows, one, grid, folds, whole, judge)
+            for one, judge in zip_longest(labels, judges)
+        ]
 
     def ridge(
         self,
@@ -52,6 +57,7 @@ class EstimatorEngine(ABC):
         targets: Sequence[Floats],
         grid: Sequence[float],
         folds: Integers | None,
+        judges: Sequence[Judge] = (),
     ) -> list[Path]:
         """See `border.Engine.ridge`."""
         rows, y = self._load(x), self._load(np.concatenate(list(targets), axis=1))
@@ -69,8 +75,9 @@ class EstimatorEngine(ABC):
                 grid,
                 [_Fit(fit.w[:, some], fit.b[some]) for fit in fits],
                 [predicted[:, some] for predicted in left_out],
+                judge,
             )
-            for some in columns
+            for some, judge in zip_longest(columns, judges)
         ]
 
     @abstractmethod
@@ -99,10 +106,16 @@ class EstimatorEngine(ABC):
         return self._np.asarray(array, dtype=np.float64)
 
     def _logistic_path(
-        self, x: Any, labels: LabelSet, grid: Sequence[float], folds: Integers | None, whole: bool
+        self,
+        x: Any,
+        labels: LabelSet,
+        grid: Sequence[float],
+        folds: Integers | None,
+        whole: bool,
+        judge: Judge | None,
     ) -> Path:
         y, classes = labels.y, labels.classes
-        held_out = HeldOut(y)
+        held_out = HeldOut(y, judge)
         for strength in () if folds is None else grid:
             scores = np.empty((len(y), classes))
             for out in _each(folds):
@@ -126,6 +139,7 @@ class EstimatorEngine(ABC):
             converged=np.array([p.height <= _TOLERANCE * p.objective for p in proofs]),
             best=0 if alone else held_out.best,
             held_out_scores=held_out.scores,
+            held_out=held_out.judged,
         )
 
     def _logistic_fit(self, x: Any, y: Integers, classes: int, strength: float) -> _Fit:
@@ -152,7 +166,13 @@ class EstimatorEngine(ABC):
         return _certify(arrays, x, arrays.asarray(y), w, self._scores(x, fit), strength)
 
     def _ridge_path(
-        self, x: Any, y: Any, grid: Sequence[float], fits: list[_Fit], left_out: list[Any]
+        self,
+        x: Any,
+        y: Any,
+        grid: Sequence[float],
+        fits: list[_Fit],
+        left_out: list[Any],
+        judge: Judge | None,
     ) -> Path:
         """Put the fits and what they predict of left-out examples together, one per alpha."""
         n = len(y)
@@ -176,6 +196,9 @@ class EstimatorEngine(ABC):
             converged=np.isfinite(objectives),
             best=best,
             held_out_scores=self._host(left_out[best]) if known else None,
+            held_out=np.stack([judge(self._host(p), np.arange(n)) for p in left_out])
+            if judge and known
+            else None,
         )
 
     def _ridge_fits(self, x: Any, y: Any, grid: Sequence[float]) -> list[_Fit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.probes.engines.border import Floats, Integers
+from repprobe.probes.engines.border import Floats, Integers, Judge
 
 
 class HeldOut:
@@ -19,8 +19,9 @@ class HeldOut:
     scores : (n, k) scores at the best point.
     """
 
-    def __init__(self, y: Integers) -> None:
-        self._y = y
+    def __init__(self, y: Integers, judge: Judge | None = None) -> None:
+        self._y, self._judge = y, judge
+        self._judged: list[NDArray[np.float32]] = []
         self.losses: list[float] = []
         self.accuracies: list[float] = []
         self.best = 0
@@ -32,10 +33,17 @@ class HeldOut:
         logp = log_softmax(scores)
         self.losses.append(float(-logp[rows, self._y].mean()))
         self.accuracies.append(float((scores.argmax(axis=1) == self._y).mean()))
+        if self._judge:
+            self._judged.append(self._judge(scores, rows))
         last = len(self.losses) - 1
         if last == 0 or self._rank(last) > self._rank(self.best):
             self.best, self.scores = last, scores
         return self.losses[-1] <= min(self.losses)
+
+    @property
+    def judged(self) -> NDArray[np.float32] | None:
+        """What the judge says (T, n), None without one or before the first point."""
+        return np.stack(self._judged) if self._judged else None
 
     def _rank(self, point: int) -> tuple[float, float]:
         return self.accuracies[point], -self.losses[point]

@@ -8,7 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repprobe.probes.engines.border import Distance, Floats, Integers, LabelSet, Path
+from repprobe.probes.engines.border import (
+    Distance,
+    Examples,
+    Floats,
+    Integers,
+    Judge,
+    LabelSet,
+    Path,
+)
 from repprobe.probes.engines.torch_engine.arrays import array
 from repprobe.probes.engines.torch_engine.decomposition import decompose
 from repprobe.probes.engines.torch_engine.logistic_paths import LogisticPaths
@@ -37,6 +45,7 @@ class TorchEngine:
         grid: Sequence[float],
         folds: Integers | None,
         whole: bool = False,
+        judges: Sequence[Judge] = (),
     ) -> list[Path]:
         """See `border.Engine.logistic`; all folds of all label sets are solved in a batch."""
         rows = self._tensor(x)
@@ -46,7 +55,13 @@ class TorchEngine:
         found: dict[int, Path] = {}
         for classes in sorted({one.classes for one in labels}):
             which = [i for i, one in enumerate(labels) if one.classes == classes]
-            search = LogisticPaths(parts, [labels[i].y for i in which], classes, folds)
+            search = LogisticPaths(
+                parts,
+                [labels[i].y for i in which],
+                classes,
+                folds,
+                [judges[i] for i in which] if judges else (),
+            )
             found.update(zip(which, search.run(grid, whole), strict=True))
         return [found[i] for i in range(len(labels))]
 
@@ -56,12 +71,13 @@ class TorchEngine:
         targets: Sequence[Floats],
         grid: Sequence[float],
         folds: Integers | None,
+        judges: Sequence[Judge] = (),
     ) -> list[Path]:
         """See `border.Engine.ridge`; solved in float64."""
         rows, y = self._tensor(x), self._tensor(np.concatenate(list(targets), axis=1)).double()
         sizes = [t.shape[1] for t in targets]
         if folds is None:
-            return RowRidge(rows.double(), y).paths(sizes, grid)
+            return RowRidge(rows.double(), y).paths(sizes, grid, judges)
         cells = []
         for fold in range(int(folds.max()) + 1):
             out = torch.from_numpy(np.flatnonzero(folds == fold)).to(self.device)
@@ -69,13 +85,18 @@ class TorchEngine:
             for some in torch.split(out, PENDING):
                 sums.add(rows[some], y[some])
             cells.append(sums.moments())
-        return self.ridge_from_moments(cells, sizes, grid)
+        examples = Examples(rows, folds, judges) if judges else None
+        return self.ridge_from_moments(cells, sizes, grid, examples)
 
     def ridge_from_moments(
-        self, folds: Sequence[Moments], targets: Sequence[int], grid: Sequence[float]
+        self,
+        folds: Sequence[Moments],
+        targets: Sequence[int],
+        grid: Sequence[float],
+        examples: Examples | None = None,
     ) -> list[Path]:
         """See `border.Streaming.ridge_from_moments`."""
-        return MomentRidge(folds).paths(targets, grid)
+        return MomentRidge(folds, examples).paths(targets, grid)
 
     def neighbours(
         self, x: Floats, queries: Floats, k: int, leave_out: bool, distance: Distance = "euclidean"

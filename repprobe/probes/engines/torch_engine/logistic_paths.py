@@ -6,12 +6,13 @@ Whatever the precision on the way, a fit to all examples ends, and is certified,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from repprobe.probes.engines.border import Integers, Path
+from repprobe.probes.engines.border import Integers, Judge, Path
 from repprobe.probes.engines.held_out import HeldOut
 from repprobe.probes.engines.torch_engine.arrays import array
 from repprobe.probes.engines.torch_engine.decomposition import Decomposition
@@ -43,9 +44,11 @@ class LogisticPaths:
         labels: Sequence[Integers],
         classes: int,
         folds: Integers | None,
+        judges: Sequence[Judge] = (),
     ) -> None:
         self.parts, self.classes, self.folds = parts, classes, folds
         self.labels = labels
+        self.judges = judges
         self.device = parts.z.device
         self._y = [torch.from_numpy(y).to(self.device) for y in labels]
         self._tolerance = TOLERANCE[parts.z.dtype]
@@ -56,7 +59,7 @@ class LogisticPaths:
         if self.folds is None:
             fits = self._fit_path(grid)
             return [self._path(list(grid), None, 0, fits[i]) for i in range(len(self.labels))]
-        judges = [HeldOut(y) for y in self.labels]
+        judges = [HeldOut(y, own) for y, own in zip_longest(self.labels, self.judges)]
         starts = self._judge(grid, judges, whole)
         if whole:
             fits = self._fit_path(grid)
@@ -142,6 +145,7 @@ class LogisticPaths:
             converged=array(torch.cat([s.decrement for s in solutions]) <= self._tolerance),
             best=best,
             held_out_scores=judge.scores if judge else None,
+            held_out=judge.judged if judge else None,
         )
 
 

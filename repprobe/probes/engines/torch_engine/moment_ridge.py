@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from repprobe.probes.engines.border import Path
+from repprobe.probes.engines.border import Examples, Path
 from repprobe.probes.engines.held_out import lowest
 from repprobe.probes.engines.torch_engine.arrays import array
 from repprobe.probes.engines.torch_engine.decomposition import CUTOFF
@@ -28,6 +29,9 @@ _RESIDUAL = 1e-4
 
 _ROUNDS = 40
 
+_NUMBERS = 8_000_000
+"""Predictions (examples × targets × penalties) that are held at a time."""
+
 _LOST = 1e-3
 """Share of the whole's variance in a direction below which a fit is taken to lack it."""
 
@@ -38,11 +42,13 @@ class MomentRidge:
     Parameters
     ----------
     folds : moments of standardized features, those that each fit leaves out.
+    examples : that the moments were taken of; None where they are gone.
     """
 
-    def __init__(self, folds: Sequence[Moments]) -> None:
-        self.folds = [fold for fold in folds if fold.count]
-        self.whole = total(self.folds)
+    def __init__(self, folds: Sequence[Moments], examples: Examples | None = None) -> None:
+        self.folds = {number: fold for number, fold in enumerate(folds) if fold.count}
+        self.examples = examples
+        self.whole = total(list(self.folds.values()))
         self.centred = self.whole.centred()
         values, vectors = torch.linalg.eigh(self.centred.xx)
         values, vectors = values.flip(0), vectors.flip(1)
@@ -55,12 +61,13 @@ class MomentRidge:
 
     def paths(self, targets: Sequence[int], grid: Sequence[float]) -> list[Path]:
         """Return a path per set of targets, these being the sets' numbers of columns."""
-        losses = self._held_out(grid)
+        sets = [slice(*ends) for ends in itertools.pairwise(np.cumsum([0, *targets]).tolist())]
+        losses, judged = self._held_out(grid, sets)
         found = []
-        for start, end in itertools.pairwise(np.cumsum([0, *targets]).tolist()):
-            loss = array(losses[:, start:end].sum(1))
-            best = lowest(loss)
-            found.append(self._path(grid, loss, grid[best], slice(start, end)))
+        for place, some in enumerate(sets):
+            loss = array(losses[:, some].sum(1))
+            path = self._path(grid, loss, grid[lowest(loss)], some)
+            found.append(replace(path, held_out=judged[place]) if judged else path)
         return found
 
     def _path(self, grid: Sequence[float], loss: np.ndarray, alpha: float, columns: slice) -> Path:
@@ -86,19 +93,57 @@ class MomentRidge:
             held_out_scores=None,
         )
 
-    def _held_out(self, grid: Sequence[float]) -> Tensor:
-        """Return (T, k) mean squared errors of examples by the fits that leave them out."""
+    def _held_out(
+        self, grid: Sequence[float], sets: Sequence[slice]
+    ) -> tuple[Tensor, list[NDArray[np.float32]]]:
+        """Return what examples say of the fits that leave them out.
+
+        These are (T, k) mean squared errors and, where there are examples, what the judge of
+        each set of targets says of them (T, n).
+        """
         alphas = torch.tensor(list(grid), dtype=torch.float64, device=self.values.device)
         if len(self.folds) < 2:
-            return alphas.new_full((len(grid), len(self.whole.y)), torch.nan)
+            return alphas.new_full((len(grid), len(self.whole.y)), torch.nan), []
+        judged: list[NDArray[np.float32]] = []
+        if self.examples:
+            shape = (len(grid), len(self.examples.x))
+            judged = [np.empty(shape, np.float32) for _ in self.examples.judges]
         width = len(self.whole.x)
         iterates = width > _NARROW and self.whole.count >= _PLENTY * width
         error = alphas.new_zeros(len(grid), len(self.whole.y))
-        for fold in self.folds:
+        for number, fold in self.folds.items():
             part = _Fold.of(fold, self)
             w = part.iterate(alphas) if iterates else None
-            error += part.errors(part.decompose(alphas) if w is None else w)
-        return error / self.whole.count
+            w = part.decompose(alphas) if w is None else w
+            error += part.errors(w)
+            if self.examples:
+                self._judge(self.examples, number, part, w, sets, judged)
+        return error / self.whole.count, judged
+
+    def _judge(
+        self,
+        examples: Examples,
+        number: int,
+        part: _Fold,
+        w: Tensor,
+        sets: Sequence[slice],
+        judged: list[NDArray[np.float32]],
+    ) -> None:
+        """Enter what the judges say of a fold's examples, by the fits (r, T, k) without it."""
+        r, count, k = w.shape
+        flat = w.reshape(r, -1).double()
+        centre = self.whole.x / self.whole.count
+        slope = self.white @ flat
+        level = (self.whole.y / self.whole.count + part.mean_y).repeat(count)
+        level = level - part.mean_x @ flat - centre @ slope
+        slope = slope.to(examples.x)
+        rows = np.flatnonzero(examples.folds == number)
+        for some in np.split(rows, range(0, len(rows), max(1, _NUMBERS // len(level)))[1:]):
+            x = examples.x[torch.from_numpy(some).to(examples.x.device)]
+            scores = array((x @ slope).double() + level).reshape(-1, count, k)
+            for judge, said, columns in zip(examples.judges, judged, sets, strict=True):
+                for point in range(count):
+                    said[point, some] = judge(scores[:, point, columns], some)
 
 
 @dataclass(frozen=True)
@@ -111,6 +156,7 @@ class _Fold:
     missing : (r, r) what the fit's centred moments lack of the identity.
     given : (r, k) products with the targets in the fit, both centred.
     xx, xy, yy : moments (r, r), (r, k), (k,) of the fold about the fit's means.
+    mean_x, mean_y : (r,) and (k,) the fit's means, from those of the whole.
     """
 
     eigenvalues: Tensor
@@ -119,6 +165,8 @@ class _Fold:
     xx: Tensor
     xy: Tensor
     yy: Tensor
+    mean_x: Tensor
+    mean_y: Tensor
 
     @classmethod
     def of(cls, fold: Moments, path: MomentRidge) -> _Fold:
@@ -140,6 +188,8 @@ class _Fold:
             second - torch.outer(x, mx) - torch.outer(mx, x) + n * torch.outer(mx, mx),
             xy - torch.outer(x, my) - torch.outer(mx, y) + n * torch.outer(mx, my),
             yy - 2 * my * y + n * my**2,
+            mx,
+            my,
         )
 
     def iterate(self, alphas: Tensor) -> Tensor | None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from repprobe.probes.engines.border import Path
+from repprobe.probes.engines.border import Judge, Path
 from repprobe.probes.engines.held_out import lowest
 from repprobe.probes.engines.torch_engine.arrays import array
 from repprobe.probes.engines.torch_engine.decomposition import CUTOFF, decompose
@@ -35,14 +36,22 @@ class RowRidge:
         self.parts = decompose(x - self.feature_mean)
         self.projected = self.parts.z.T @ self.targets
 
-    def paths(self, targets: Sequence[int], grid: Sequence[float]) -> list[Path]:
+    def paths(
+        self, targets: Sequence[int], grid: Sequence[float], judges: Sequence[Judge] = ()
+    ) -> list[Path]:
         """Return a path per set of targets, these being the sets' numbers of columns."""
         group = max(1, _NUMBERS // self.targets.numel())
-        fits = [self._fits(grid[i : i + group]) for i in range(0, len(grid), group)]
+        sets = [slice(*ends) for ends in itertools.pairwise(np.cumsum([0, *targets]).tolist())]
+        every = np.arange(len(self.targets))
+        fits, judged = [], [list[NDArray[np.float32]]() for _ in judges]
+        for i in range(0, len(grid), group):
+            left_out = self._left_out(grid[i : i + group])
+            fits.append(self._fits(grid[i : i + group], left_out))
+            for judge, said, some in zip(judges, judged, sets, strict=True):
+                said += [judge(array(scores), every) for scores in left_out[:, :, some]]
         w, squares, gradient, losses = (torch.cat(parts) for parts in zip(*fits, strict=True))
         found = []
-        for start, end in itertools.pairwise(np.cumsum([0, *targets]).tolist()):
-            some = slice(start, end)
+        for place, some in enumerate(sets):
             loss = array(losses[:, some].sum(1))
             best = lowest(loss)
             objective = array(squares[:, some].sum(1))
@@ -61,11 +70,16 @@ class RowRidge:
                     held_out_scores=None
                     if np.isnan(loss).all()
                     else array(self._left_out(grid[best : best + 1])[0][:, some]),
+                    held_out=np.stack(judged[place])
+                    if judges and not np.isnan(loss).all()
+                    else None,
                 )
             )
         return found
 
-    def _fits(self, grid: Sequence[float]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _fits(
+        self, grid: Sequence[float], left_out: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return coefficients, objectives, gradients and losses of left-out examples.
 
         Shapes (T, d, k), (T, k), (T, d, k), (T, k); objectives and losses per example.
@@ -78,7 +92,7 @@ class RowRidge:
         r, k = self.projected.shape
         flat = error.permute(1, 0, 2).reshape(n, -1)
         slope = (self.parts.z.T @ flat).view(r, -1, k).permute(1, 0, 2) + alphas[:, None] * v
-        losses = ((self._left_out(grid) - self.targets - self.target_mean) ** 2).mean(1)
+        losses = ((left_out - self.targets - self.target_mean) ** 2).mean(1)
         return basis @ v, squares, 2 * (basis @ slope) / n, losses
 
     def _left_out(self, grid: Sequence[float]) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.errors import ProbeError
+from repprobe.probes.differences import Figure, paired
 
 Z95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
@@ -50,6 +51,15 @@ def over_draws(outcomes: NDArray[np.floating]) -> tuple[float, float, float]:
     freedom = total**2 / (test**2 / max(n - 1, 1) + draw**2 / (draws - 1))
     half = _student(freedom) * math.sqrt(total)
     return mean, mean - half, mean + half
+
+
+def gain_interval(new: NDArray[np.floating], own: NDArray[np.floating]) -> Figure:
+    """Return the mean gain of new over own outcomes (n,) and its 95 % interval.
+
+    `new` are the outcomes of held-out clean examples, the choice of the head included
+    (`Choice.outcomes`); `own` those of the network itself.
+    """
+    return paired((new.astype(np.float64) - own.astype(np.float64))[None]).interval()
 
 
 def regression_metrics(

@@ -32,7 +32,7 @@ class Outcomes:
         """
         wanted = self.labels if rows is None else self.labels[rows]
         if self.classes:
-            return (answers == wanted).astype(np.float32)
+            return np.asarray(answers == wanted, np.float32)
         square = ((answers.astype(np.float64) - wanted) ** 2).sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(1 - square / self._variance, np.float32)

@@ -72,11 +72,11 @@ def assert_alike(features, labels, kind):
         same = np.isclose(outcomes, theirs.outcomes[place], rtol=1e-3, atol=1e-4)
         assert (~same).sum() <= 1
     assert ours.held_out.keys() == theirs.held_out.keys() == ours.outcomes.keys()
-    for place, held in ours.held_out.items():
+    for place, one in ours.held_out.items():
         other = theirs.held_out[place]
-        assert held.best == other.best
-        np.testing.assert_array_equal(held.folds, other.folds)
-        same = np.isclose(held.outcomes, other.outcomes, rtol=1e-3, atol=1e-3)
+        assert one.best == other.best
+        np.testing.assert_array_equal(one.folds, other.folds)
+        same = np.isclose(one.outcomes, other.outcomes, rtol=1e-3, atol=1e-3)
         assert (~same).mean() <= 0.01
     assert stream.probes.keys() == probes.keys()
     test = {name: x[TRAIN:] for name, x in features.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from repprobe.data.splits import draws
 from repprobe.probes.control import Control, control_task
-from repprobe.probes.engines import Engine, LabelSet
+from repprobe.probes.engines import Engine, LabelSet, Path
 from repprobe.probes.fitting import GRIDS, Kind, one_hot
 from repprobe.probes.intervals import mean_interval, wilson
 from repprobe.probes.prediction_depth import neighbour_answers, prediction_depths
@@ -167,37 +168,42 @@ class _Task:
 
     def fit(self, x: NDArray[np.floating]) -> _Fitted:
         """Fit standardized features (n, d) to the given labels, and to true and random ones."""
-        grid, judges = GRIDS[self.kind], [_named, _named]
-        if self.kind == "logistic":
-            sets = [LabelSet(y, self.classes) for y in (self.given, self.true)]
-            paths = self.engine.logistic(x, sets, grid, self.folds, judges=judges)
-        else:
-            targets = [one_hot(y, self.classes) for y in (self.given, self.true)]
-            paths = self.engine.ridge(x, targets, grid, self.folds, judges)
-        learned, right = paths
+        grid = GRIDS[self.kind]
+        learned, right = self._paths(x, [self.given, self.true], grid, self.folds)
         assert learned.held_out is not None
         strength = float(right.regularization[right.best])
         return _Fitted(
             learned.held_out[learned.chosen].astype(np.int64),
             None if self.kind == "least-squares" else float(learned.tried[learned.chosen]),
-            control_task(lambda y: self._in_sample(x, y, strength), self.true, self.seed),
+            control_task(lambda sets: self._in_sample(x, sets, strength), self.true, self.seed),
         )
 
     def _in_sample(
-        self, x: NDArray[np.floating], labels: NDArray[np.int64], strength: float
-    ) -> NDArray[np.int64]:
-        """Return the classes (n,) of the examples by a probe that was fitted on these labels."""
+        self, x: NDArray[np.floating], labellings: Sequence[NDArray[np.int64]], strength: float
+    ) -> list[NDArray[np.int64]]:
+        """Return per labelling the classes (n,) of the examples by a probe fitted on it."""
+        paths = self._paths(x, labellings, [strength], None)
+        return [(x @ p.coefficients[0] + p.intercepts[0]).argmax(axis=1) for p in paths]
+
+    def _paths(
+        self,
+        x: NDArray[np.floating],
+        labellings: Sequence[NDArray[np.int64]],
+        grid: Sequence[float],
+        folds: NDArray[np.int64] | None,
+    ) -> list[Path]:
+        judges = [_named] * len(labellings)
         if self.kind == "logistic":
-            label_set = LabelSet(labels, self.classes)
-            (path,) = self.engine.logistic(x, [label_set], [strength], None)
-        else:
-            (path,) = self.engine.ridge(x, [one_hot(labels, self.classes)], [strength], self.folds)
-        return np.asarray((x @ path.coefficients[0] + path.intercepts[0]).argmax(axis=1))
+            sets = [LabelSet(y, self.classes) for y in labellings]
+            return self.engine.logistic(x, sets, grid, folds, judges=judges)
+        return self.engine.ridge(
+            x, [one_hot(y, self.classes) for y in labellings], grid, folds, judges
+        )
 
 
 def _named(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the class (m,) that scores (m, k) name; see `Judge`."""
-    return scores.argmax(axis=1).astype(np.float32)
+    return np.asarray(scores.argmax(axis=1), np.float32)
 
 
 def _folds(given: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

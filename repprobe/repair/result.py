@@ -1,0 +1,108 @@
+"""`Fix`: what became of a network that was to be mended."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from repprobe.repair.choosing import ChosenCut
+from repprobe.repair.finetuning import Finetuning
+from repprobe.repair.gain import Comparison, in_points
+
+if TYPE_CHECKING:
+    from repprobe.checkpoints import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Fix:
+    """A network with a new head, how it was made and what it is worth.
+
+    Attributes
+    ----------
+    models : the mended network, or two whose scores are added.
+    cut : where, and how that was chosen.
+    probe, regularization : of the head: what was fitted, and the chosen C or alpha.
+    classes : number of classes; 0 for regression, where figures are R².
+    clean_labels, own_labels : numbers of examples that the head was fitted on, with true labels
+        and with the network's own.
+    held_out : before and after on clean examples that had no say in the network: what decides.
+    test : before and after on the test part.
+    finetuning : what came of it; None where it was not asked for.
+    refusal : why the network should not be written; None where it should.
+    written, exported : the files, None where none was written.
+    notes : sentences the user should be told.
+    info : command, data, networks, machine, seconds, as plain values.
+    """
+
+    models: tuple[Model, ...]
+    cut: ChosenCut
+    probe: str
+    regularization: float | None
+    classes: int
+    clean_labels: int
+    own_labels: int
+    held_out: Comparison
+    test: Comparison
+    finetuning: Finetuning | None = None
+    refusal: str | None = None
+    written: Path | None = None
+    exported: Path | None = None
+    notes: tuple[str, ...] = ()
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """Two or three sentences for people."""
+        test, held_out = self.test, self.held_out
+        return (
+            f"{self._made()} On the test part it goes from {self._figure(test.before[0])} to "
+            f"{self._figure(test.after[0])} ({self._gain(test)}); on {held_out.count:,} clean "
+            f"examples that had no say in it, from {self._figure(held_out.before[0])} to "
+            f"{self._figure(held_out.after[0])} ({self._gain(held_out)})."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; NaN as None."""
+        cut = self.cut
+        return {
+            **self.info,
+            "verdict": self.verdict,
+            "cut": {
+                "layer": cut.layer,
+                "drop_in": cut.drop_in,
+                "best": cut.best,
+                "certainty": cut.certainty,
+                "validation": {
+                    k: v if math.isfinite(v) else None for k, v in cut.validation.items()
+                },
+            },
+            "probe": self.probe,
+            "regularization": self.regularization,
+            "clean_labels": self.clean_labels,
+            "own_labels": self.own_labels,
+            "held_out": self.held_out.to_dict(),
+            "test": self.test.to_dict(),
+            "finetuning": self.finetuning and self.finetuning.to_dict(),
+            "refusal": self.refusal,
+            "written": self.written is not None,
+            "file": None if self.written is None else str(self.written),
+            "program": None if self.exported is None else str(self.exported),
+            "notes": list(self.notes),
+        }
+
+    def _made(self) -> str:
+        labels = f"{self.clean_labels:,} clean labels"
+        if self.own_labels:
+            labels += f" and {self.own_labels:,} of the network's own"
+        tuned = ", then tuned" if self.finetuning and self.finetuning.kept else ""
+        both = "both networks" if len(self.models) == 2 else "the network"
+        return f"A {self.probe} head on '{self.cut.layer}' of {both}, fitted on {labels}{tuned}."
+
+    def _figure(self, value: float) -> str:
+        return f"{100 * value:.1f} %" if self.classes else f"R² {value:.3f}"
+
+    def _gain(self, comparison: Comparison) -> str:
+        gain, low, high = (in_points(v, self.classes) for v in comparison.gain)
+        return f"{gain}, 95 % interval {low} to {high}"

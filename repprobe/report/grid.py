@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,27 @@ from numpy.typing import NDArray
 from repprobe.report import style
 from repprobe.report.layout import Ruler, Stack, leading
 
-if TYPE_CHECKING:
-    from repprobe.report.heatmap import LayerHeatmap
-
 NARROW, CLASS, GAP = 0.15, 0.25, 0.06
 """Inches: columns of many classes, columns of few, and the gap after the column of all."""
 
 MOST_NUMBERS = 1000
 """Cells past which the classes' numbers would be specks on a page, and slow to draw."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a heatmap.
+
+    Attributes
+    ----------
+    name : what stands above it.
+    brief : whether its numbers are short: classes have two digits.
+    extra : whether it stands behind the others and is no wider than it need be.
+    """
+
+    name: str
+    brief: bool = False
+    extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,8 +43,8 @@ class Grid:
     ----------
     stack : the rows.
     lefts, widths : left edge and width per column.
-    brief : per column, whether its numbers are short: classes have two digits.
-    numbers : whether the classes' numbers are written at all.
+    first_width : right edge of the last column that is not extra.
+    numbers : whether numbers are written into brief columns at all.
     upright : whether the columns' names stand upright, for want of room.
     header : height of the columns' names.
     """
@@ -39,35 +52,54 @@ class Grid:
     stack: Stack
     lefts: list[float]
     widths: list[float]
-    brief: list[bool]
+    first_width: float
     numbers: bool
     upright: bool
     header: float
     ruler: Ruler
 
     @classmethod
-    def of(cls, heatmap: LayerHeatmap, ruler: Ruler) -> Grid:
-        """Lay out the cells of the heatmap; to be used inside `style.look`."""
-        stack, names = Stack.of(heatmap.layers), heatmap.columns
-        brief = [heatmap.by_class and bool(column) for column in range(len(names))]
-        numbers = sum(brief) * len(heatmap.layers) <= MOST_NUMBERS and len(names) <= 42
-        overall = [
-            style.number(v, heatmap.metric)
-            for v in heatmap.values[:, [not b for b in brief]].ravel().tolist()
-        ]
-        least = ruler.widest([*overall, "00.0"], stack.sizes.number, "bold") + 0.1
+    def of(
+        cls,
+        layers: list[str],
+        columns: list[Column],
+        texts: list[list[str]],
+        captioned: bool,
+        ruler: Ruler,
+    ) -> Grid:
+        """Lay out cells, texts given row by row; to be used inside `style.look`."""
+        stack = Stack.of(layers)
+        numbers = sum(c.brief for c in columns) * len(layers) <= MOST_NUMBERS and len(columns) <= 42
+
+        def least(*places: int) -> float:
+            written = [row[place] for row in texts for place in places]
+            return ruler.widest([*written, "00.0"], stack.sizes.number, "bold") + 0.1
+
+        wide = [place for place, c in enumerate(columns) if not (c.brief or c.extra)]
+        names = [c.name for c in columns if not c.extra]
+        extras = [ruler.width(c.name, style.NOTE) for c in columns if c.extra]
         label = ruler.widest(names, style.NOTE)
-        of_class = CLASS if numbers else NARROW
-        upright = len(names) * (label + 0.1) > 3.0 and label + 0.06 > of_class
+        of_class, overall = CLASS if numbers else NARROW, least(*wide)
+        room = len(names) * (label + 0.1) + sum(extra + 0.1 for extra in extras)
+        upright = room > 3.0 and label + 0.06 > of_class
         if not upright:
-            of_class, least = max(of_class, label + 0.1), max(least, label + 0.1)
-        widths = [of_class if b else least for b in brief]
+            of_class, overall = max(of_class, label + 0.1), max(overall, label + 0.1)
+        widths = []
+        for place, column in enumerate(columns):
+            if column.extra:
+                name = 0 if upright else ruler.width(column.name, style.NOTE) + 0.1
+                widths.append(max(least(place), name))
+            else:
+                widths.append(of_class if column.brief else overall)
         lefts = [0.0]
-        for width, following in zip(widths[:-1], brief[1:], strict=True):
-            lefts.append(lefts[-1] + width + GAP * (len(lefts) == 1 and following))
-        header = (label if upright else leading(style.NOTE)) + 0.06
-        header += (leading(style.NOTE) + 0.04) * heatmap.by_class
-        return cls(stack, lefts, widths, brief, numbers, upright, header, ruler)
+        for place, (before, column) in enumerate(itertools.pairwise(columns)):
+            parted = (before.brief, before.extra) != (column.brief, column.extra)
+            lefts.append(lefts[-1] + widths[place] + GAP * parted)
+        first = len(names) - 1
+        header = (max([label, *extras]) if upright else leading(style.NOTE)) + 0.06
+        header += (leading(style.NOTE) + 0.04) * captioned
+        first_width = lefts[first] + widths[first]
+        return cls(stack, lefts, widths, first_width, numbers, upright, header, ruler)
 
     @property
     def width(self) -> float:

@@ -1,34 +1,34 @@
-"""The layer heatmap: layer x class for one model, layer x model for several."""
+"""The layer heatmap: layer x class for one model, layer x model or epoch for several."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.probes.scores import ALL, Scores
 from repprobe.report import style
-from repprobe.report.grid import Grid
-from repprobe.report.layout import (
-    LEAST_WIDTH,
-    Heading,
-    Ruler,
-    leading,
-    name_rows,
-    new_figure,
-    place,
-)
-from repprobe.report.table import Table
+from repprobe.report.cells import Cells
+from repprobe.report.grid import Column
+from repprobe.report.order import in_order
+from repprobe.report.table import MISSING, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
 
-BAR, BAR_LEAST, BAR_MOST = 0.11, 1.25, 3.0
-"""Inches: width of the colour bar, and the bounds of its height."""
+Kind = Literal["model", "class", "epoch", "reference", "intervention"]
+"""What a column is: overall figures of a model, one of its classes, a model by its epoch, a model
+that others are compared with, the network itself after something was done to one layer."""
+
+INTERVENTIONS = ("rewound", "retrained")
+"""Metrics of the network's own figure after a layer's block was changed."""
+
+MANY_EPOCHS = 8
+"""Epochs past which their columns are narrow, with numbers of two digits."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,21 @@ class LayerHeatmap:
     ----------
     metric : "accuracy" or "r2".
     layers : row names from `input` to `output`, `(n_layers,)`.
-    columns : column names, `(n_columns,)`: "all" and the classes, or the models.
+    columns : column names, `(n_columns,)`: "all" and the classes, or the models or their epochs;
+        then, set apart, references and interventions.
+    kinds : what each column is, `(n_columns,)`.
     values : `(n_layers, n_columns)`, accuracy in 0…1 or R²; NaN where there is no figure.
-    absent : `(n_layers, n_columns)`, whether the model has no such layer; a NaN elsewhere is a
-        layer whose figure could not be had.
+    absent : `(n_layers, n_columns)`, whether the model has no such layer, or nothing was done to
+        it; a NaN elsewhere is a layer whose figure could not be had.
     best : row of the best probed layer per column, for the columns that hold overall figures.
     chance : accuracy of guessing, 0 for R².
-    model : the model's name if there is one model, else "".
+    model : the model's name if there is one model, references aside, else "".
     """
 
     metric: str
     layers: list[str]
     columns: list[str]
+    kinds: list[Kind]
     values: NDArray[np.float64]
     absent: NDArray[np.bool_]
     best: dict[int, int]
@@ -58,38 +61,68 @@ class LayerHeatmap:
     model: str
 
     @classmethod
-    def from_scores(cls, scores: Scores) -> LayerHeatmap:
-        """Take the figures out of the scores; raises DataError if there are none to draw."""
+    def from_scores(
+        cls,
+        scores: Scores,
+        *,
+        references: Sequence[str] = (),
+        epochs: Mapping[str, int] | None = None,
+    ) -> LayerHeatmap:
+        """Take the figures out of the scores; raises DataError if there are none to draw.
+
+        Parameters
+        ----------
+        scores : of one model or of several.
+        references : models that the others are compared with.
+        epochs : model to the epoch after which it was kept; if all but the references have one,
+            they stand in the order of epochs.
+        """
         table = Table.from_scores(scores)
-        single = len(table.models) == 1
+        models, by_epoch = in_order(table.models, references, epochs)
+        single = len(models) == 1
+        places: list[tuple[str, Kind, str, str]] = [
+            (str((epochs or {})[m]), "epoch", m, ALL) if by_epoch else (m, "model", m, ALL)
+            for m in models
+        ]
         if single and table.classes:
-            places = [(table.models[0], group) for group in (ALL, *table.classes)]
-            columns = [ALL, *table.classes]
-        else:
-            places = [(model, ALL) for model in table.models]
-            columns = table.models
+            places = [(ALL, "model", models[0], ALL)]
+            places += [(name, "class", models[0], name) for name in table.classes]
+        places += [(m, "reference", m, ALL) for m in table.models if m not in models]
         best = {
             column: table.layers.index(layer)
-            for column, (model, group) in enumerate(places)
+            for column, (_, _, model, group) in enumerate(places)
             if group == ALL and (layer := table.best(model)) is not None
         }
+        values = [[table.value(m, la, g) for _, _, m, g in places] for la in table.layers]
+        absent = [[(m, la) not in table.present for _, _, m, _ in places] for la in table.layers]
+        names: list[tuple[str, Kind]] = [(name, kind) for name, kind, _, _ in places]
+        for metric in INTERVENTIONS:
+            found = Table.of_metric(scores, metric)
+            for name, model in zip((n for n, *_ in places), models, strict=False):
+                figures = [found.get((model, la), MISSING)[0] for la in table.layers]
+                if np.isfinite(figures).any():
+                    names.append((metric if single else f"{name} {metric}", "intervention"))
+                    values = [[*row, v] for row, v in zip(values, figures, strict=True)]
+                    absent = [
+                        [*row, (model, la) not in found]
+                        for row, la in zip(absent, table.layers, strict=True)
+                    ]
         return cls(
             metric=table.metric,
             layers=table.layers,
-            columns=columns,
-            values=np.array([[table.value(m, la, g) for m, g in places] for la in table.layers]),
-            absent=np.array(
-                [[(m, la) not in table.present for m, _ in places] for la in table.layers]
-            ),
+            columns=[name for name, _ in names],
+            kinds=[kind for _, kind in names],
+            values=np.array(values),
+            absent=np.array(absent),
             best=best,
             chance=table.chance,
-            model=table.models[0] if single else "",
+            model=models[0] if single else "",
         )
 
     @property
     def by_class(self) -> bool:
         """Whether the columns are classes, not models."""
-        return self.columns != [self.model] and bool(self.model)
+        return "class" in self.kinds
 
     def limits(self) -> tuple[float, float]:
         """Return the ends of the colour scale, in the unit of the values.
@@ -114,49 +147,42 @@ class LayerHeatmap:
         title : by default the model's name, if there is one model.
         note : a sentence to stand below the title (new figures only).
         """
-        title = self.model if title is None else title
-        with style.look():
-            if ax is None:
-                return self._draw_page(title, note)
-            grid = Grid.of(self, Ruler())
-            mesh = self._draw_cells(ax, grid)
-            bar = ax.figure.colorbar(mesh, ax=ax, extend=self._extend(), pad=0.02)
-            bar.set_label(style.metric_label(self.metric), size=style.LABEL)
-            bar.ax.tick_params(labelsize=style.NOTE)
-            # The colour bar took some of the room.
-            self._write_numbers(ax, grid, mesh)
-            if title:
-                ax.set_title(title, loc="left", weight="bold")
-            return ax
+        return self._cells().draw(ax, self.model if title is None else title, note)
 
-    def _draw_page(self, title: str, note: str) -> Axes:
-        ruler = Ruler()
-        grid = Grid.of(self, ruler)
-        pad, stack = style.PAD, grid.stack
-        names = ruler.widest(self.layers, stack.sizes.label, "bold") + 0.08
-        scale = leading(style.LABEL) + ruler.width("−0.00", style.NOTE) + 0.14
-        bar_left = pad + names + grid.width + 0.12
-        width = max(LEAST_WIDTH, bar_left + BAR + scale + pad)
-        heading = Heading.fit(ruler, title, note, width)
-        top = pad + heading.height + grid.header
-        bar_height = min(max(stack.height, BAR_LEAST), BAR_MOST)
-        # The bar's lowest tick label is centred on its end, so half a line hangs below it.
-        height = top + max(stack.height, bar_height + leading(style.NOTE) / 2) + pad
-        figure = new_figure(width, height)
-        heading.draw(figure)
-        ax = place(figure, pad + names, top, grid.width, stack.height)
-        mesh = self._draw_cells(ax, grid)
-        self._write_numbers(ax, grid, mesh)
-        bar = figure.colorbar(
-            mesh,
-            cax=place(figure, bar_left, top, BAR, bar_height),
-            extend=self._extend(),
-            extendfrac=0.04,
-            ticks=self._ticks(bar_height),
+    def _cells(self) -> Cells:
+        low, high = (style.scaled(v, self.metric) for v in self.limits())
+        finite = self.values[np.isfinite(self.values)]
+        below = bool((finite < self.limits()[0] - 1e-9).any())
+        many = self.kinds.count("epoch") > MANY_EPOCHS
+        brief = [k == "class" or (k == "epoch" and many) for k in self.kinds]
+        return Cells(
+            layers=self.layers,
+            columns=[
+                Column(name, brief=b, extra=kind in ("reference", "intervention"))
+                for name, kind, b in zip(self.columns, self.kinds, brief, strict=True)
+            ],
+            values=np.vectorize(style.scaled)(self.values, self.metric),
+            texts=[
+                [
+                    "" if gone else style.number(value, self.metric, 0 if b else 1)
+                    for value, gone, b in zip(row, absent, brief, strict=True)
+                ]
+                for row, absent in zip(self.values.tolist(), self.absent, strict=True)
+            ],
+            label=style.metric_label(self.metric),
+            limits=(low, high),
+            cmap=style.COLORMAP,
+            ticks=self._ticks,
+            extend="min" if below else "neither",
+            hatched={
+                (int(row), int(column)): "absent" if self.absent[row, column] else "failed"
+                for row, column in np.argwhere(~np.isfinite(self.values))
+                if not (self.absent[row, column] and self.kinds[column] == "intervention")
+            },
+            framed=[(row, column) for column, row in self.best.items()],
+            bold=self.layers[self.best[0]] if self.model and 0 in self.best else "",
+            caption="class" if self.by_class else "epoch" * ("epoch" in self.kinds),
         )
-        bar.set_label(style.metric_label(self.metric))
-        bar.ax.spines["outline"].set_visible(False)
-        return ax
 
     def _ticks(self, height: float) -> list[float]:
         # Both ends are named, and every tenth or every other between them.
@@ -164,95 +190,3 @@ class LayerHeatmap:
         step = 1 if (high - low + 1) * 0.17 <= height else 2
         steps = [*range(low, high, step), high]
         return [style.scaled(tenth / 10, self.metric) for tenth in steps]
-
-    def _extend(self) -> str:
-        finite = self.values[np.isfinite(self.values)]
-        return "min" if (finite < self.limits()[0] - 1e-9).any() else "neither"
-
-    def _draw_cells(self, ax: Axes, grid: Grid) -> QuadMesh:
-        from matplotlib.patches import Rectangle
-
-        low, high = (style.scaled(v, self.metric) for v in self.limits())
-        mesh = ax.pcolormesh(
-            *grid.edges(),
-            grid.spread(np.vectorize(style.scaled)(self.values, self.metric)),
-            cmap=style.COLORMAP,
-            vmin=low,
-            vmax=high,
-            edgecolors="white",
-            linewidth=0.4,
-        )
-        for row, column in np.argwhere(~np.isfinite(self.values)):
-            hatch, color = (
-                ("////", style.RULE) if self.absent[row, column] else ("xxxxx", "#b5b5b5")
-            )
-            ax.add_patch(
-                Rectangle(*grid.cell(row, column), fc="white", ec=color, hatch=hatch, lw=0)
-            )
-        for column, row in self.best.items():
-            ax.add_patch(
-                Rectangle(*grid.cell(row, column), fill=False, ec=style.INK, lw=1.1, zorder=3)
-            )
-        ax.set_xlim(0, grid.width)
-        self._name_columns(ax, grid)
-        name_rows(ax, self.layers, grid.stack, self.layers[self.best[0]] if self._one_best else "")
-        ax.spines[:].set_visible(False)
-        return mesh
-
-    @property
-    def _one_best(self) -> bool:
-        return bool(self.model) and 0 in self.best
-
-    def _name_columns(self, ax: Axes, grid: Grid) -> None:
-        ax.xaxis.tick_top()
-        ax.tick_params(axis="x", length=0, pad=2)
-        ax.set_xticks(
-            grid.centres,
-            self.columns,
-            size=style.NOTE,
-            rotation=90 if grid.upright else 0,
-            parse_math=False,
-        )
-        if self.by_class:
-            ax.set_xlabel("class", color=style.SOFT, size=style.NOTE, labelpad=3)
-            ax.xaxis.set_label_position("top")
-
-    def _write_numbers(self, ax: Axes, grid: Grid, mesh: QuadMesh) -> None:
-        box, dpi = ax.get_window_extent(), ax.figure.dpi
-        wide = box.width / dpi / grid.width
-        high = box.height / dpi / grid.stack.height
-        if grid.stack.sizes.number / 72 > grid.stack.sizes.pitch * high:
-            return
-        for column, brief in enumerate(grid.brief):
-            if not grid.numbers and brief:
-                continue
-            texts = [
-                style.number(v, self.metric, 0 if brief else 1) for v in self.values[:, column]
-            ]
-            room = grid.widths[column] * wide - 0.02
-            if grid.ruler.widest(texts, grid.stack.sizes.number) > room:
-                continue
-            for row, text in enumerate(texts):
-                if self.absent[row, column]:
-                    continue
-                value = float(self.values[row, column])
-                known = math.isfinite(value)
-                color = style.SOFT
-                if known:
-                    shade = mesh.to_rgba(np.array([style.scaled(value, self.metric)]))[0]
-                    color = "white" if style.dark(shade) else style.INK
-                (x, y), w, h = grid.cell(row, column)
-                written = ax.text(
-                    x + w / 2,
-                    y + h / 2,
-                    text,
-                    size=grid.stack.sizes.number,
-                    weight="bold" if self.best.get(column) == row else "normal",
-                    color=color,
-                    ha="center",
-                    va="center_baseline",
-                    parse_math=False,
-                    zorder=4,
-                )
-                if not known:
-                    written.set_bbox({"fc": "white", "ec": "none", "pad": 0.6})

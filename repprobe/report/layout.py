@@ -124,10 +124,10 @@ class Heading:
         lines = len(self.title) * leading(style.TITLE) + len(self.note) * leading(style.NOTE)
         return lines + style.PAD if lines else 0.0
 
-    def draw(self, figure: Figure) -> None:
-        """Write the lines into the upper left corner of the figure."""
+    def draw(self, figure: Figure, top: float = style.PAD) -> None:
+        """Write the lines at the left of the figure, `top` inches from its upper edge."""
         width, height = figure.get_size_inches()
-        at = height - style.PAD
+        at = height - top
         for lines, size, weight, color in (
             (self.title, style.TITLE, "bold", style.INK),
             (self.note, style.NOTE, "normal", style.SOFT),

@@ -18,6 +18,9 @@ INK, SOFT, RULE = "#1a1a1a", "#5f5f5f", "#e3e3e3"
 COLORMAP = "viridis"
 """Perceptually uniform, safe for the colour-blind, and of rising luminance in grey print."""
 
+DIVERGING = "RdBu_r"
+"""For differences: white where there is none, safe for the colour-blind."""
+
 PALETTE = "colorblind"
 """seaborn's, as its theme is, so that the figures of studies look the same."""
 

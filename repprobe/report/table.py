@@ -78,6 +78,22 @@ class Table:
             bests={m: best for m in scores.models if (best := best_layer(scores, m)) is not None},
         )
 
+    @staticmethod
+    def of_metric(scores: Scores, metric: str, **wanted: object) -> dict[tuple[str, str], Point]:
+        """Return the overall figures of another metric at the largest budget, by model and layer.
+
+        Parameters
+        ----------
+        scores : as for `from_scores`, from which these figures are apart.
+        metric : e.g. "damage".
+        wanted : what else the rows must be, such as `probe="knn"`; by default of the test part.
+        """
+        places: dict[tuple[str, str], list[Score]] = defaultdict(list)
+        wanted = {"split": "test", "group": ALL, "metric": metric, **wanted}
+        for row in scores.at().where(**wanted):
+            places[row.model, row.layer].append(row)
+        return {place: _one(rows) for place, rows in places.items()}
+
     def point(self, model: str, layer: str, group: str = ALL) -> Point:
         """Return the figure at a place, `MISSING` if there is none."""
         return self.points.get((model, layer, group), MISSING)

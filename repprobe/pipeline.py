@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repprobe.clock import Clock
+from repprobe.comparison import Comparison
 from repprobe.data import Data, draws
 from repprobe.device import usable_device
-from repprobe.diagnosis import diagnose
 from repprobe.errors import DataError, UsageError
+from repprobe.learned import read_noisy_labels
+from repprobe.lineup import Lineup
+from repprobe.loading import load_all
 from repprobe.measure import Measurement
 from repprobe.probes.engines import get_engine
 from repprobe.probes.fitting import check_kind, default_kind
-from repprobe.probes.scores import ALL, Scores
+from repprobe.probes.scores import ALL
 from repprobe.provenance import (
     describe_data,
     describe_machine,
-    describe_model,
     describe_settings,
     peak_memory,
 )
 from repprobe.runs import Run, run_folder
-from repprobe.seen import data_for, notes_on_seen
+from repprobe.seen import data_for
 from repprobe.settings import DEFAULT_CLEAN, Settings
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def layers(
             run.write(folder)
             run = Run(run.scores, run.info, Path(out))
     if job.interrupted:
-        kept = f"{len(run.scores.models)} of {len(wanted)} models were finished"
+        kept = f"{len(run.info['models'])} of {len(wanted)} models were finished"
         raise KeyboardInterrupt(f"{kept} and are kept in {out}" if out is not None else kept)
     return run
 
@@ -98,85 +100,60 @@ class _Job:
         self.progress = progress
         self.clock = Clock()
         self.interrupted = False
+        self.epochs: dict[str, int] | None = None
 
     def run(self, wanted: Sequence[Any], source: Any, command: Sequence[str]) -> Run:
-        """Probe all the networks and describe how that went."""
+        """Probe all the networks, compare them, and describe how that went."""
         settings = self.settings
         with self.clock.timed("load"):
             device = str(usable_device(settings.device))
             engine = get_engine(settings.engine, device)
-            models = [self._load_model(model) for model in wanted]
-            data, image_size = data_for(models, source, settings.image_size)
+            loaded = load_all(wanted, settings, self.progress)
+            data, image_size = data_for(loaded.all, source, settings.image_size)
             _check_data(data)
             kind = check_kind(settings.probe or default_kind(data.task), data.task)
             budgets = settings.budgets or (min(DEFAULT_CLEAN, len(data.train)),)
             seeds = range(settings.seed, settings.seed + settings.seeds)
             drawn = draws(data.train.labels, budgets, seeds, data.task)
-            clean = np.unique(np.concatenate([draw.rows for draw in drawn]))
+            noisy = settings.noisy_labels
+            given = None if noisy is None else read_noisy_labels(noisy, data)
         measurement = Measurement(
             data, drawn, kind, engine, device, settings, self.progress, self.clock
         )
-        scores = Scores()
-        details: list[dict[str, Any]] = []
-        for name, model in zip(distinct([m.name for m in models]), models, strict=True):
-            try:
-                found, outcome, notes = measurement.of(name, model)
-            except KeyboardInterrupt:
-                if not details:
-                    raise
-                self.interrupted = True
-                break
-            scores += found
-            notes = [*model.notes, *notes_on_seen(model.origin, data, image_size, clean), *notes]
-            details.append(describe_model(name, model, outcome, notes))
-        diagnoses = diagnose(scores)
+        with self.clock.timed("load"):
+            lineup = Lineup.of(
+                loaded.models,
+                loaded.references,
+                measurement.widths,
+                random=loaded.random,
+                seed=settings.seed,
+            )
+        self.epochs = lineup.epochs
+        comparison = Comparison(lineup, measurement, image_size, given, loaded.earlier)
+        self.interrupted = not comparison.measure()
+        scores, diagnoses = comparison.diagnosed()
         info = {
             "command": list(command),
             "interrupted": self.interrupted,
             "verdict": " ".join(d.verdict for d in diagnoses),
             "diagnoses": [d.to_dict() for d in diagnoses],
+            "margin": settings.margin,
             "settings": describe_settings(
                 settings,
                 probe=kind,
                 engine=engine.name,
-                clean=scores.budgets,
+                clean=sorted({budget for draw in drawn for budget in draw.budgets}),
                 image_size=image_size,
             ),
             "seeds": [draw.seed for draw in drawn],
             "data": describe_data(data),
-            "models": details,
+            "models": comparison.models,
+            "references": comparison.references,
             "machine": describe_machine(device),
             "seconds": self.clock.seconds,
             "peak_memory_bytes": peak_memory(),
         }
         return Run(scores, info)
-
-    def _load_model(self, model: Any) -> Model:
-        from repprobe.checkpoints import Model, Preprocessing, load_model
-
-        if isinstance(model, Model):
-            return model
-        settings = self.settings
-        if isinstance(model, (str, os.PathLike)):
-            return load_model(
-                Path(model),
-                arch=settings.arch,
-                arch_args=settings.arch_args,
-                preprocess=settings.preprocess,
-                progress=self.progress,
-            )
-        preprocessing = Preprocessing.parse(settings.preprocess or "unit")
-        return Model(type(model).__name__, model, type(model).__qualname__, preprocessing)
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """Return the names, those that occur again numbered: a, a-2, a-3."""
-    seen: dict[str, int] = {}
-    result = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return result
 
 
 def _check_data(data: Data) -> None:

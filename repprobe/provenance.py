@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,13 @@ _PACKAGES = (
 
 def describe_settings(settings: Settings, **resolved: Any) -> dict[str, Any]:
     """Return the settings as plain values, defaults replaced by what they came to."""
-    plain = {**asdict(settings), **resolved}
+    given = {entry.name: getattr(settings, entry.name) for entry in fields(settings)}
+    plain = {**given, **resolved}
     plain["layers"] = list(settings.layers)
-    plain["cache"] = None if settings.cache is None else str(settings.cache)
     plain["arch_args"] = dict(settings.arch_args or {})
+    plain["reference"] = [_name(reference) for reference in settings.references]
+    for option in ("cache", "noisy_labels", "rewind"):
+        plain[option] = None if given[option] is None else _name(given[option])
     return plain
 
 
@@ -93,6 +97,13 @@ def describe_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _name(given: Any) -> str:
+    """Return a path as text, and of a network its name."""
+    if isinstance(given, (str, os.PathLike)):
+        return str(given)
+    return str(getattr(given, "name", type(given).__name__))
 
 
 def _plain(value: Any) -> Any:

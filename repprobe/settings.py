@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from repprobe.diagnosis.onset import MARGIN
 from repprobe.errors import UnknownNameError, UsageError
 
 DEFAULT_CLEAN = 5000
 """Clean labels that probes are fitted on, where the user names no number and has as many."""
-
-MARGIN = 0.01
-"""Drop of accuracy or R² that two clean-trained networks of different seeds may show, too."""
 
 DISTANCES = ("euclidean", "cosine")
 """How near two examples are, for the probe "knn"."""

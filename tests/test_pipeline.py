@@ -10,7 +10,7 @@ from torch import nn
 import repprobe
 from repprobe.data import ArrayPart, Data
 from repprobe.errors import DataError, UsageError
-from repprobe.pipeline import distinct
+from repprobe.lineup import distinct
 
 
 def images(classes=3, n=120):

@@ -12,6 +12,7 @@ _PUBLIC = {
     "capture": "repprobe.capture.extract",
     "stream": "repprobe.capture.streaming",
     "replay": "repprobe.capture.streaming",
+    "layer_widths": "repprobe.capture.planned",
     "list_layers": "repprobe.capture.listing",
     "LayerInfo": "repprobe.capture.listing",
     "Features": "repprobe.capture.features",
@@ -27,6 +28,7 @@ __all__ = [
     "Pooling",
     "Sink",
     "capture",
+    "layer_widths",
     "list_layers",
     "replay",
     "stream",
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from repprobe.capture.features import Features
     from repprobe.capture.listing import LayerInfo, list_layers
     from repprobe.capture.outcome import Pass
+    from repprobe.capture.planned import layer_widths
     from repprobe.capture.pooling import Pooling
     from repprobe.capture.sink import Sink
     from repprobe.capture.streaming import replay, stream

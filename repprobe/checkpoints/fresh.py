@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
-from torch import nn, random
+import torch
+from torch import nn
 
 from repprobe.checkpoints import architectures
 from repprobe.checkpoints.model import Model
@@ -26,8 +27,8 @@ def fresh(model: Model, seed: int) -> Model:
     CheckpointError
         The architecture cannot be built.
     """
-    with random.fork_rng([]):
-        random.default_generator.manual_seed(seed)
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(seed)
         module = _built(model) if ":" in model.architecture else _reset(model.module)
     return replace(model, module=module.cpu().eval(), sha256="", metadata={}, notes=(), origin=None)
 

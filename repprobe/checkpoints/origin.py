@@ -45,11 +45,15 @@ class Origin:
         ):
             return None
         size, labels = settings.get("image_size"), entries.get("noisy_labels")
-        known = isinstance(labels, torch.Tensor) and len(labels) == len(rows)
+        known = (
+            labels.numpy()
+            if isinstance(labels, torch.Tensor) and len(labels) == len(rows)
+            else None
+        )
         return cls(
             data,
             fingerprint,
             rows.numpy(),
             size if isinstance(size, int) else None,
-            labels.numpy() if known else None,
+            known,
         )

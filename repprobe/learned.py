@@ -1,0 +1,85 @@
+"""The labels that a network learned, of training examples that it saw."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repprobe.data import Data
+from repprobe.errors import UsageError
+
+if TYPE_CHECKING:
+    from repprobe.checkpoints import Model
+
+MOST = 5000
+"""Examples that memorization is measured on at most."""
+
+_STREAM = 202
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """Training examples with the labels that a network learned.
+
+    Attributes
+    ----------
+    rows : int64 (n,), increasing: rows of the training part.
+    labels : int64 (n,), the labels learned, of which some are wrong.
+    """
+
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+def read_noisy_labels(file: str | os.PathLike[str], data: Data) -> NDArray[np.int64]:
+    """Read the labels (N,) that networks learned, one for each example of the training part.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or holds labels of another number of examples.
+    UsageError
+        The data have no classes, or a label is none of theirs.
+    """
+    if data.task == "regression":
+        raise UsageError("--noisy-labels are for classes; what of targets was memorized is open.")
+    from repprobe.noise.recorded import File
+
+    return np.asarray(File(Path(file).expanduser()).whole(data, 0), np.int64)
+
+
+def learned(model: Model, data: Data, given: NDArray[np.int64] | None, seed: int) -> Learned | None:
+    """Draw up to 5,000 of the examples that a network was trained on, with the labels it learned.
+
+    Parameters
+    ----------
+    model : its checkpoint tells the rows and, where none are given, the labels.
+    given : (N,) labels of the whole training part; None takes the checkpoint's.
+    seed : of the draw.
+
+    Returns
+    -------
+    None where the labels are not known, none of them is wrong, or they are no classes.
+    """
+    origin = model.origin
+    if origin is not None and origin.fingerprint != data.fingerprint:
+        origin = None
+    if data.task == "regression" or (given is None and origin is None):
+        return None
+    rows = np.arange(len(data.train)) if origin is None else origin.rows
+    if given is not None:
+        labels = given[rows]
+    elif origin is not None and origin.noisy_labels is not None:
+        labels = origin.noisy_labels.astype(np.int64)
+    else:
+        return None
+    if (labels == data.train.labels[rows]).all():
+        return None
+    keys = np.random.Generator(np.random.PCG64([seed, _STREAM])).random(len(rows))
+    chosen = np.sort(np.argsort(keys, kind="stable")[:MOST])
+    return Learned(rows[chosen].astype(np.int64), labels[chosen])

@@ -14,6 +14,7 @@ _PUBLIC = {
     "layers": "repprobe.pipeline",
     "read_run": "repprobe.runs",
     "Run": "repprobe.runs",
+    "load": "repprobe.checkpoints",
     "load_model": "repprobe.checkpoints",
     "save_checkpoint": "repprobe.checkpoints",
     "Model": "repprobe.checkpoints",
@@ -37,6 +38,7 @@ __all__ = [
     "diagnose",
     "layers",
     "list_layers",
+    "load",
     "load_data",
     "load_model",
     "read_run",
@@ -46,7 +48,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from repprobe.capture import list_layers
-    from repprobe.checkpoints import Model, Preprocessing, load_model, save_checkpoint
+    from repprobe.checkpoints import Model, Preprocessing, load, load_model, save_checkpoint
     from repprobe.data import Data, load_data
     from repprobe.diagnosis import diagnose
     from repprobe.errors import RepprobeError

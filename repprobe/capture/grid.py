@@ -63,11 +63,11 @@ class Grid:
         y = x.reshape(-1, self.sizes[-1])
         for matrix in self._along_last:
             y = y.view(-1, len(matrix)) @ matrix
-        return y.view(len(x), x.shape[1], *self.grid)
+        return y.view(x.shape[0], x.shape[1], *self.grid)
 
     def _channels_together(self, x: Tensor) -> Tensor:
         """Pool (B, …, C), one axis after the other."""
-        count, channels = len(x), x.shape[-1]
+        count, channels = x.shape[0], x.shape[-1]
         for axis, matrix in enumerate(self._averages):
             before = count * math.prod(self.grid[:axis])
             x = matrix.T @ x.reshape(before, self.sizes[axis], -1)

@@ -163,7 +163,7 @@ def _channels_first(x: Tensor) -> Tensor:
 
 
 def _flat(x: Tensor) -> Tensor:
-    return x.reshape(len(x), -1).float()
+    return x.reshape(x.shape[0], -1).float()
 
 
 def _first(x: Tensor) -> Tensor:

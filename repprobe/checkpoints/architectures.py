@@ -30,6 +30,12 @@ FORMS = "torchvision:NAME, timm:NAME, pyg:NAME, zoo:NAME or file.py:function"
 LIBRARIES = ("torchvision", "timm", "pyg", "zoo")
 """Sources of named networks; building one runs no code of the user's, nor of a file's."""
 
+CUT = "cut:"
+"""What stands before the architecture of a network that ends at one of its layers, with a head.
+
+Its arguments are `base`, those of the network itself, and `cut`, in plain values; see `repair`.
+"""
+
 LOADS_MORE = ("pretrained", "checkpoint", "weights", "cache")
 """How arguments begin that have a builder read or download weights: only the user may give them."""
 
@@ -57,6 +63,12 @@ def build(
     CheckpointError
         The network cannot be built.
     """
+    if architecture.startswith(CUT):
+        whole = {k.removeprefix("base."): s for k, s in shapes.items() if k.startswith("base.")}
+        base, arguments = build(architecture.removeprefix(CUT), given.get("base", {}), whole)
+        from repprobe.checkpoints.blueprint import build_uninitialized
+
+        return build_uninitialized(lambda: _cut(base, given)), {**given, "base": arguments}
     source, _, name = architecture.rpartition(":")
     if source.endswith(".py"):
         from torch import random
@@ -77,12 +89,22 @@ def build_fresh(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     `architecture` is one of the `FORMS`, `arguments` are all that its builder takes; errors are
     those of `build`.
     """
+    if architecture.startswith(CUT):
+        base = build_fresh(architecture.removeprefix(CUT), arguments.get("base", {}))
+        return _cut(base, arguments)
     source, _, name = architecture.rpartition(":")
     if source.endswith(".py"):
         return _from_file(Path(source), name, arguments)
     make, inferred = _maker(architecture)(name, arguments, {})
     with _one_line(architecture):
         return make(**{**inferred, **arguments})
+
+
+def _cut(base: nn.Module, arguments: Mapping[str, Any]) -> nn.Module:
+    """End a network at a layer; the weights of its head are fresh."""
+    from repprobe.repair.network import cut_network  # above this room, as what it builds is
+
+    return cut_network(base, arguments.get("cut"))
 
 
 def argument_names(architecture: str) -> set[str]:

@@ -1,13 +1,15 @@
-"""From a checkpoint file to a `Model`: read, find the architecture, put the weights in."""
+"""From a checkpoint file to its `Model`s: read, find the architecture, put the weights in."""
 
 from __future__ import annotations
 
+import copy
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from repprobe.checkpoints.entry import Entry
 from repprobe.checkpoints.fingerprints import Progress
 from repprobe.checkpoints.model import Model
 from repprobe.checkpoints.origin import Origin
@@ -36,6 +38,8 @@ def load_model(
 ) -> Model:
     """Open a checkpoint; nothing in the file is run.
 
+    Of networks that were trained together it is the first.
+
     Parameters
     ----------
     path : a file written by `torch.save` or safetensors.
@@ -62,29 +66,66 @@ def load_model(
     UsageError
         `arch`, `arch_args` or `preprocess` cannot be used.
     """
+    return _load(path, arch, arch_args, preprocess, progress, together=False)[0]
+
+
+def load_networks(
+    path: str | os.PathLike[str],
+    *,
+    arch: str | None = None,
+    arch_args: Mapping[str, Any] | None = None,
+    preprocess: str | None = None,
+    progress: Progress | None = None,
+) -> list[Model]:
+    """Open a checkpoint and return all networks in it that were trained together.
+
+    Mostly it is one; the methods `co-teaching` and `dividemix` train two, and theirs are the
+    entries `state_dict` and `state_dict_2`. Parameters and errors are those of `load_model`.
+    """
+    return _load(path, arch, arch_args, preprocess, progress, together=True)
+
+
+def _load(
+    path: str | os.PathLike[str],
+    arch: str | None,
+    arch_args: Mapping[str, Any] | None,
+    preprocess: str | None,
+    progress: Progress | None,
+    together: bool,
+) -> list[Model]:
     path = Path(path)
     if arch_args and not arch:
         raise UsageError("arch_args is for the builder that arch names, and arch is missing.")
     option = Preprocessing.parse(preprocess) if preprocess else None
 
     from repprobe.checkpoints.reading import read
-    from repprobe.checkpoints.state_dict import find_state_dict
+    from repprobe.checkpoints.state_dict import find_state_dict, find_state_dicts
 
-    contents = read(path)
-    state = find_state_dict(contents.data, str(path))
-    module, architecture, arguments, notes = _network(state, arch, arch_args, str(path), progress)
-    notes += _fill(module, state, architecture, str(path))
-    return Model(
-        name=path.stem,
-        module=module.cpu().eval(),
-        architecture=architecture,
-        preprocessing=option or _own_preprocessing(state, str(path)),
-        arguments=arguments,
-        sha256=contents.sha256,
-        metadata={k: v for k, v in state.metadata.items() if k not in _OWN},
-        notes=(*state.notes, *notes),
-        origin=Origin.found(state.beside),
-    )
+    contents, label = read(path), str(path)
+    if together:
+        states = find_state_dicts(contents.data, label)
+    else:
+        states = [find_state_dict(contents.data, label)]
+    empty, architecture, arguments, notes = _network(states[0], arch, arch_args, label, progress)
+    models = []
+    for number, state in enumerate(states, start=1):
+        module = copy.deepcopy(empty) if number < len(states) else empty
+        entry = _fill(module, state, architecture, label)
+        prefix = [f"The prefix '{entry.prefix}' was taken off the keys."] if entry.prefix else []
+        model = Model(
+            name=path.stem if number == 1 else f"{path.stem} {number}",
+            module=module.cpu().eval(),
+            architecture=architecture,
+            preprocessing=option or _own_preprocessing(state, label),
+            arguments=arguments,
+            sha256=contents.sha256,
+            metadata={k: v for k, v in state.metadata.items() if k not in _OWN},
+            notes=(*state.notes, *notes, *prefix),
+            origin=Origin.found(state.beside),
+            entry=entry,
+        )
+        models.append(model)
+    return models
 
 
 def _network(
@@ -102,15 +143,13 @@ def _network(
     wrappers = [prefix for prefix in state.levels() if pyg.ROUNDS not in prefix]
     shapes = shapes_of(state.without(wrappers[-1]))
     notes: list[str] = []
-    given = dict(arch_args or {})
     own = state.beside.get("architecture")
     own = own if isinstance(own, str) and own.isprintable() else ""
-    function = own if own.rpartition(":")[0].endswith(".py") else ""
-    if not arch and own.partition(":")[0] in architectures.LIBRARIES and ":" in own:
-        arch, given = own, _own_arguments(state, label)
-    elif arch and function and _is_same(arch, function):
-        given = {**_plain_arguments(state, label), **given}
-    if not arch:
+    function = own if _is_function(own) else ""
+    known = _known(own, state.beside.get("arguments", {}), arch, dict(arch_args or {}), label)
+    if known is not None:
+        arch, given = known
+    else:
         try:
             found = identify.identify(shapes, label, progress)
         except CheckpointError:
@@ -134,38 +173,55 @@ def _network(
     return module, arch, arguments, notes
 
 
-def _own_arguments(state: StateDict, label: str) -> dict[str, Any]:
-    """Return the builder's arguments from the file, unless they would read another file."""
-    from repprobe.checkpoints import architectures
+def _known(
+    own: str, stated: Any, arch: str | None, given: dict[str, Any], label: str
+) -> tuple[str, dict[str, Any]] | None:
+    """Return architecture and arguments as the user says, or as the file says; None if neither.
 
-    arguments = _named_arguments(state, label)
+    Where the file holds a network that was cut, the user speaks of the one it was cut from.
+
+    Parameters
+    ----------
+    own, stated : the entries `architecture` ("" if there is none) and `arguments` of the file.
+    """
+    from repprobe.checkpoints.architectures import CUT, LIBRARIES, LOADS_MORE
+
+    if own.startswith(CUT):
+        entries = _named_arguments(stated, label)
+        whole = own.removeprefix(CUT)
+        base = _known(whole, entries.get("base", {}), arch, given, label)
+        if base is None:
+            raise CheckpointError(
+                f"'{label}' holds a network that was cut from {whole}; give --arch {whole}, if you "
+                "trust that file: it is run."
+            )
+        return CUT + base[0], {**entries, "base": base[1]}
+    if arch:
+        if _is_function(own) and Path(arch).name == Path(own).name:  # wherever the files lie
+            named = _named_arguments(stated, label).items()
+            given = {**{k: v for k, v in named if not k.startswith(LOADS_MORE)}, **given}
+        return arch, given
+    if own.partition(":")[0] not in LIBRARIES or ":" not in own:
+        return None
+    arguments = _named_arguments(stated, label)
     for name in arguments:
-        if name.startswith(architectures.LOADS_MORE):
+        if name.startswith(LOADS_MORE):
             raise CheckpointError(
                 f"'{label}': its entry 'arguments' sets {name}, which only the user may do; give "
                 "--arch."
             )
-    return arguments
+    return own, arguments
 
 
-def _plain_arguments(state: StateDict, label: str) -> dict[str, Any]:
-    """Return the arguments from the file, without those that would read another file."""
-    from repprobe.checkpoints.architectures import LOADS_MORE
-
-    named = _named_arguments(state, label)
-    return {name: value for name, value in named.items() if not name.startswith(LOADS_MORE)}
+def _is_function(architecture: str) -> bool:
+    """Whether an architecture is FILE.py:FUNCTION."""
+    return architecture.rpartition(":")[0].endswith(".py")
 
 
-def _named_arguments(state: StateDict, label: str) -> dict[str, Any]:
-    arguments = state.beside.get("arguments", {})
+def _named_arguments(arguments: Any, label: str) -> dict[str, Any]:
     if not isinstance(arguments, dict) or not all(isinstance(k, str) for k in arguments):
         raise CheckpointError(f"'{label}': its entry 'arguments' is not a dictionary of names.")
     return arguments
-
-
-def _is_same(given: str, own: str) -> bool:
-    """Say whether two FILE.py:FUNCTION have the same names, wherever the files lie."""
-    return Path(given).name == Path(own).name
 
 
 def _own_preprocessing(state: StateDict, label: str) -> Preprocessing:
@@ -178,8 +234,8 @@ def _own_preprocessing(state: StateDict, label: str) -> Preprocessing:
         raise CheckpointError(f"'{label}' says: {err} Give --preprocess.") from None
 
 
-def _fill(module: nn.Module, state: StateDict, architecture: str, label: str) -> list[str]:
-    """Put the tensors into the network; returns what should be said about it."""
+def _fill(module: nn.Module, state: StateDict, architecture: str, label: str) -> Entry:
+    """Put the tensors into the network; returns where they came from."""
     own = module.state_dict()
     prefix = max(state.levels(), key=lambda p: len(own.keys() & state.without(p).keys()))
     tensors = OrderedDict(state.without(prefix))
@@ -193,7 +249,8 @@ def _fill(module: nn.Module, state: StateDict, architecture: str, label: str) ->
     except Exception as err:
         reason = _difference(own, tensors) or _first_line(err)
         raise CheckpointError(f"'{label}' does not fit {architecture}: {reason}.") from None
-    return [f"The prefix '{prefix}' was taken off the keys."] if prefix else []
+    dtypes = {key: state.dtypes[prefix + key] for key in own if prefix + key in state.dtypes}
+    return Entry(state.way, prefix, dtypes)
 
 
 def _difference(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from repprobe.checkpoints.entry import Entry
 from repprobe.checkpoints.origin import Origin
 from repprobe.checkpoints.preprocessing import Preprocessing
 
@@ -28,6 +29,8 @@ class Model:
     metadata : plain values found beside the state dict, e.g. {"best_prec1": 91.8}.
     notes : sentences the user should be told, e.g. that a prefix was taken off.
     origin : what it was trained on, where the checkpoint is one of `train`.
+    entry : where in the checkpoint file its state dict lies; None where there is no file that
+        has a place for its weights.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Model:
     metadata: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     origin: Origin | None = None
+    entry: Entry | None = None
 
     @property
     def parameters(self) -> int:

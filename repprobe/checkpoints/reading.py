@@ -57,6 +57,17 @@ def read(path: Path) -> Contents:
         raise CheckpointError(f"'{path}' cannot be read: {err.strerror or err}.") from None
 
 
+def is_safetensors(path: Path) -> bool:
+    """Whether a file that `read` has read is one of safetensors, not of torch.
+
+    Raises CheckpointError where it cannot be read any more.
+    """
+    try:
+        return _is_safetensors(path, _first_bytes(path), path.stat().st_size)
+    except OSError as err:
+        raise CheckpointError(f"'{path}' cannot be read: {err.strerror or err}.") from None
+
+
 def _first_bytes(path: Path) -> bytes:
     if path.is_dir():
         inside = sorted(p.name for p in path.iterdir() if p.suffix in _SUFFIXES)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from repprobe.errors import CheckpointError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 PREFERRED = (
@@ -44,11 +45,15 @@ class StateDict:
     Attributes
     ----------
     tensors : key → tensor; half-precision ones are turned into float32.
+    dtypes : key → the type of the tensor in the file.
+    way : the keys that lead to it, e.g. ("state_dict",); none where it is the file itself.
     beside : everything else in the file and in the dictionary that held it, by key.
     notes : sentences the user should be told.
     """
 
     tensors: dict[str, Tensor]
+    dtypes: dict[str, torch.dtype]
+    way: tuple[str, ...]
     beside: dict[str, Any]
     notes: tuple[str, ...]
 
@@ -78,32 +83,37 @@ def find_state_dict(data: Any, label: str) -> StateDict:
     CheckpointError
         There is no dictionary of tensors in it.
     """
-    if not isinstance(data, Mapping):
-        raise CheckpointError(
-            f"'{label}' holds a {type(data).__name__}, not a state dict; save model.state_dict()."
-        )
-    found = _candidates(data)
-    if not found:
-        keys = ", ".join(map(str, list(data)[:5])) or "nothing"
-        raise CheckpointError(
-            f"'{label}' holds no state dict, only {keys}; save model.state_dict()."
-        )
-    chosen = found[0]
-    tensors, notes = _as_float32(chosen.values)
-    rivals = [c.place for c in found if 10 * _size(c.values) > _size(chosen.values)]
-    if len(rivals) > 1:
-        together = all(re.fullmatch(rf"{re.escape(rivals[0])}_\d+", other) for other in rivals[1:])
+    chosen, *others = _found(data, label)
+    rivals = [c.place for c in others if 10 * _size(c.values) > _size(chosen.values)]
+    notes = []
+    if rivals:
+        together = all(re.fullmatch(rf"{re.escape(chosen.place)}_\d+", other) for other in rivals)
         which = ", the first of the networks that were trained together" if together else ""
         notes.append(
-            f"The file holds several state dicts ({', '.join(rivals)}); {rivals[0]} is used{which}."
+            f"The file holds several state dicts ({', '.join([chosen.place, *rivals])}); "
+            f"{chosen.place} is used{which}."
         )
-    beside = {
-        str(k): v
-        for source in (data, chosen.holder, chosen.values)
-        for k, v in source.items()
-        if v is not chosen.values and str(k) not in tensors
+    return _made(chosen, data, notes)
+
+
+def find_state_dicts(data: Any, label: str) -> list[StateDict]:
+    """Find the state dicts of all networks that were trained together, as `find_state_dict` does.
+
+    They stand beside the first under its name with a number: `state_dict_2`, … Most files hold
+    one network.
+    """
+    chosen, *others = _found(data, label)
+    numbered = {
+        int(number[1]): other
+        for other in others
+        if other.holder is chosen.holder
+        and (number := re.fullmatch(rf"{re.escape(chosen.place)}_(\d+)", other.place))
+        and other.values.keys() == chosen.values.keys()
     }
-    return StateDict(tensors, beside, tuple(notes))
+    mates = [_made(numbered[number], data, []) for number in sorted(numbered)]
+    if not mates:
+        return [find_state_dict(data, label)]
+    return [_made(chosen, data, []), *mates]
 
 
 def wrapper_prefixes(keys: Iterable[str]) -> list[str]:
@@ -123,16 +133,47 @@ def wrapper_prefixes(keys: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A dictionary of tensors, where it was found, and the dictionary it was found in."""
+    """A dictionary of tensors, the way to it, and the dictionary it was found in."""
 
-    place: str
+    way: tuple[str, ...]
     values: Mapping[Any, Any]
     holder: Mapping[Any, Any]
+
+    @property
+    def place(self) -> str:
+        """Where it was found, in words."""
+        return ".".join(self.way) or "the file itself"
+
+
+def _found(data: Any, label: str) -> list[_Candidate]:
+    if not isinstance(data, Mapping):
+        raise CheckpointError(
+            f"'{label}' holds a {type(data).__name__}, not a state dict; save model.state_dict()."
+        )
+    found = _candidates(data)
+    if not found:
+        keys = ", ".join(map(str, list(data)[:5])) or "nothing"
+        raise CheckpointError(
+            f"'{label}' holds no state dict, only {keys}; save model.state_dict()."
+        )
+    return found
+
+
+def _made(chosen: _Candidate, data: Mapping[Any, Any], notes: list[str]) -> StateDict:
+    tensors, more = _as_float32(chosen.values)
+    dtypes = {key: chosen.values[key].dtype for key in tensors}
+    beside = {
+        str(k): v
+        for source in (data, chosen.holder, chosen.values)
+        for k, v in source.items()
+        if v is not chosen.values and str(k) not in tensors
+    }
+    return StateDict(tensors, dtypes, chosen.way, beside, (*more, *notes))
 
 
 def _candidates(
     data: Mapping[Any, Any],
-    place: str = "",
+    way: tuple[str, ...] = (),
     holder: Mapping[Any, Any] = MappingProxyType({}),
     depth: int = 0,
 ) -> list[_Candidate]:
@@ -142,9 +183,9 @@ def _candidates(
     for key in sorted(map(str, data), key=_rank):
         value = data.get(key)
         if isinstance(value, Mapping) and depth < _DEPTH and not key.lower().startswith(_NEVER):
-            found = _candidates(value, f"{place}.{key}".strip("."), data, depth + 1)
+            found = _candidates(value, (*way, key), data, depth + 1)
             (named if key in PREFERRED else others).extend(found)
-    itself = [_Candidate(place or "the file itself", data, holder)] if _is_state_dict(data) else []
+    itself = [_Candidate(way, data, holder)] if _is_state_dict(data) else []
     return named + itself + sorted(others, key=lambda c: -_size(c.values))
 
 

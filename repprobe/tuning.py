@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
+from repprobe.answering import answer, answers
 from repprobe.data import Data, Task, draws
 from repprobe.device import usable_device
 from repprobe.errors import UnknownNameError, UsageError
-from repprobe.feeding import Fed
-from repprobe.memory_format import fastest_format
 from repprobe.training.examples import TrainingSet
 from repprobe.training.inputs import make_inputs, read_raw
-from repprobe.training.networks import answer_of, check_answers, evaluating
+from repprobe.training.networks import check_answers
 from repprobe.training.repeatable import apart, seed_networks
 from repprobe.training.seeds import Stream, torch_seed
 
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
-LEARNING_RATE = 3e-4
-"""Of AdamW, for a whole network that has learned before."""
+WHOLE, PART = 5e-4, 2e-3
+"""Learning rates of AdamW, for a network that has learned before and for some of its blocks."""
 
 PATIENCE = 10
 """Epochs without a lower loss on the held-out labels after which tuning stops."""
@@ -95,7 +94,7 @@ def tune(
     labels : (n,) classes or (n,) or (n, t) targets for these rows; None takes those of `data`.
     keys : entries of `model.module.state_dict()` that may change; None is all. Parameters that
         the network keeps from being trained (`requires_grad`) stay as they are.
-    learning_rate : None takes 0.0003.
+    learning_rate : None takes 0.0005, or 0.002 with `keys`.
     progress : called with ("tune", epoch, epochs).
 
     Raises
@@ -129,8 +128,9 @@ def tune(
         seed=seed,
     )
     tuning = _Tuning(module, examples, learned, held_out, None if keys is None else chosen)
+    rate = learning_rate or (WHOLE if keys is None else PART)
     with apart(place):
-        state, best, history = tuning.run(epochs, learning_rate or LEARNING_RATE, seed, progress)
+        state, best, history = tuning.run(epochs, rate, seed, progress)
     result = copy.deepcopy(model.module).eval()
     now = result.state_dict()
     now.update({key: state[key] for key in chosen})
@@ -189,7 +189,7 @@ class _Tuning:
         losses = []
         self._begin()
         for batch in self._examples.batches(self._learned):
-            loss = self._loss_of(batch.inputs, batch.labels)
+            loss = self._loss_of(answer(self._module, batch.inputs), batch.labels)
             losses.append(float(loss.detach()))
             if not math.isfinite(losses[-1]):
                 return losses[-1]
@@ -200,23 +200,13 @@ class _Tuning:
 
     def _judged(self) -> float:
         """Return the mean loss on the held-out labels, in evaluation mode."""
-        inputs, places = self._examples.inputs, self._held_out
-        size = inputs.answered_at_once(self._examples.batch_size)
-        size = len(places) if inputs.whole else size
-        total = 0.0
-        with evaluating(self._module), torch.no_grad():
-            for start in range(0, len(places), size):
-                taken = places[start : start + size]
-                labels = self._examples.labels[torch.from_numpy(taken).to(self._examples.device)]
-                total += len(taken) * float(self._loss_of(inputs.fed(taken), labels))
-        return total / len(places)
+        examples, places = self._examples, self._held_out
+        found = answers(self._module, examples.inputs, examples.batch_size, places)
+        labels = examples.labels[torch.from_numpy(places).to(examples.device)]
+        return float(self._loss_of(found, labels))
 
-    def _loss_of(self, fed: Fed, labels: Tensor) -> Tensor:
-        fed = fed.in_format(fastest_format(self._module, fed))
-        answer = answer_of(fed.run(self._module), fed)
-        return self._loss(
-            answer if self._examples.classes else answer.reshape(labels.shape), labels
-        )
+    def _loss_of(self, answer: Tensor, labels: Tensor) -> Tensor:
+        return self._loss(answer if self._examples.classes else answer.reshape_as(labels), labels)
 
     def _begin(self) -> None:
         """Bring to training mode what may change."""

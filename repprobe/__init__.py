@@ -12,6 +12,9 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "layers": "repprobe.pipeline",
+    "fix": "repprobe.repair",
+    "Fix": "repprobe.repair",
+    "budget": "repprobe.repair",
     "read_run": "repprobe.runs",
     "Run": "repprobe.runs",
     "load": "repprobe.checkpoints",
@@ -30,12 +33,15 @@ _PUBLIC = {
 
 __all__ = [
     "Data",
+    "Fix",
     "Model",
     "Preprocessing",
     "RepprobeError",
     "Run",
     "Scores",
+    "budget",
     "diagnose",
+    "fix",
     "layers",
     "list_layers",
     "load",
@@ -54,6 +60,7 @@ if TYPE_CHECKING:
     from repprobe.errors import RepprobeError
     from repprobe.pipeline import layers
     from repprobe.probes.scores import Scores
+    from repprobe.repair import Fix, budget, fix
     from repprobe.runs import Run, read_run
     from repprobe.training import train
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from repprobe.errors import OutputError, UsageError
+from repprobe.errors import OutputError, RepprobeError, UsageError
 from repprobe.repair.answers import answers
 
 if TYPE_CHECKING:
@@ -60,12 +60,14 @@ def write(job: Job, models: Sequence[Model], out: Path | None, export: Path | No
         if export is not None:
             from repprobe.repair.export import export_program
 
-            export_program(models, job.data, asides[export])
+            with _named(export, asides[export]):
+                export_program(models, job.data, asides[export])
         if out is not None:
             from repprobe.repair.writing import write_fixed
 
-            write_fixed(job.source, models, asides[out])
-            _check(job, models, asides[out], out)
+            with _named(out, asides[out]):
+                write_fixed(job.source, models, asides[out])
+                _check(job, models, asides[out], out)
         for path, aside in asides.items():
             try:
                 aside.replace(path)
@@ -79,6 +81,15 @@ def _aside(path: Path, stack: ExitStack) -> Path:
     except OSError as error:
         raise OutputError(f"'{path}' cannot be written: {error.strerror}.") from None
     return Path(folder) / path.name
+
+
+@contextmanager
+def _named(path: Path, aside: Path) -> Iterator[None]:
+    """Let errors tell of the file that the user named."""
+    try:
+        yield
+    except RepprobeError as error:
+        raise type(error)(str(error).replace(str(aside), str(path))) from None
 
 
 def _check(job: Job, models: Sequence[Model], aside: Path, path: Path) -> None:

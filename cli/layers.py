@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,10 +15,12 @@ import typer
 from repprobe.errors import UsageError
 
 from . import options as o
+from .findings import WIDTH, finding_tables
 from .progress import progress_bars
 from .tables import budget_table, layer_table, render, say
 
 if TYPE_CHECKING:
+    from repprobe.probes.scores import Scores
     from repprobe.runs import Run
 
 ModelArgument = Annotated[
@@ -53,6 +56,11 @@ def layers(
     seeds: o.SeedsOption = 1,
     seed: o.SeedOption = 0,
     engine: o.EngineOption = "auto",
+    reference: o.ReferenceOption = None,
+    margin: o.MarginOption = None,
+    noisy_labels: o.NoisyLabelsOption = None,
+    causal: o.CausalOption = False,
+    rewind: o.RewindOption = None,
     device: o.DeviceOption = "auto",
     dtype: o.DtypeOption = "float32",
     batch_size: o.BatchSizeOption = None,
@@ -85,7 +93,13 @@ def layers(
         "batch_size": batch_size,
         "memory": o.parse_memory(memory),
         "cache": cache,
+        "reference": tuple(reference or ()),
+        "noisy_labels": noisy_labels,
+        "causal": causal,
+        "rewind": rewind,
     }
+    if margin is not None:
+        settings["margin"] = margin
     if list_only:
         _list(models, data, settings, as_json)
         return
@@ -120,20 +134,14 @@ def probe_and_write(models: Sequence[Path], data: str, out: Path, settings: dict
 
 
 def show(run: Run) -> None:
-    """Print a table per model, the verdicts, and where the files are."""
+    """Print the tables of each model, the verdicts, and where the files are."""
     for model, diagnosis in zip(run.info["models"], run.info["diagnoses"], strict=True):
-        best = diagnosis["best"] and diagnosis["best"]["layer"]
         scores = run.scores.where(model=model["name"])
         say(
             f"{model['name']}: {model['architecture']}, {model['parameters']:,} parameters"
             f"{_origin(model['metadata'])}"
         )
-        if len(scores.budgets) > 1:
-            what = "R²" if scores.metric == "r2" else "accuracy in %"
-            say(f"{what} with 95 % intervals, by number of clean labels")
-            say(render(budget_table(scores, best)))
-        else:
-            say(render(layer_table(scores, best)))
+        _show_tables(scores, diagnosis)
         say()
     for diagnosis in run.info["diagnoses"]:
         say(diagnosis["verdict"])
@@ -142,6 +150,20 @@ def show(run: Run) -> None:
 
         pictures = sorted({path.name for path in run.folder.iterdir()} - {SCORES, INFO})
         say(f"\n{run.folder}: {', '.join([SCORES, INFO, *pictures])}")
+
+
+def _show_tables(scores: Scores, diagnosis: Mapping[str, Any]) -> None:
+    best, onset = diagnosis["best"] and diagnosis["best"]["layer"], diagnosis["onset"]
+    several = len(scores.budgets) > 1
+    if several:
+        what = "R²" if scores.metric == "r2" else "accuracy in %"
+        say(f"{what} with 95 % intervals, by number of clean labels")
+        say(render(budget_table(scores, best)))
+    else:
+        say(render(layer_table(scores, best, onset)))
+    for title, table in finding_tables(scores, onset, with_compared=several):
+        say("\n" + textwrap.fill(title, WIDTH))
+        say(render(table))
 
 
 def print_json(run: Run) -> None:

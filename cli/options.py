@@ -10,6 +10,7 @@ import typer
 from repprobe.errors import UsageError
 
 _MODEL, _LAYERS, _PROBE, _RUN = "The network", "The layers", "The probes", "The run"
+_DIAGNOSIS = "The diagnosis"
 
 NOISE_FORMS = (
     *("none", "uniform:R (the true class included)", "symmetric:R", "flipped:R"),
@@ -134,6 +135,56 @@ SeedOption = Annotated[
 ]
 EngineOption = Annotated[
     str, typer.Option(metavar="NAME", rich_help_panel=_PROBE, help="auto, torch, sklearn or cuml.")
+]
+ReferenceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        "-r",
+        metavar="MODEL|random|input",
+        rich_help_panel=_DIAGNOSIS,
+        help="What networks are compared with, repeatable: a checkpoint of the same architecture "
+        "trained on clean labels; 'random', the architecture with fresh weights, three times; "
+        "'input', the raw input, which is always shown.",
+        show_default="the first of several networks",
+    ),
+]
+MarginOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        rich_help_panel=_DIAGNOSIS,
+        help="Drop of accuracy (0.01 is a point) or R² that is not called damage yet.",
+        show_default="0.01",
+    ),
+]
+NoisyLabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        rich_help_panel=_DIAGNOSIS,
+        help="The labels that the networks learned, one for each training example, to tell what "
+        "was memorized: .npy, .npz, .csv or .txt.",
+        show_default="those in a checkpoint of repprobe train",
+    ),
+]
+CausalOption = Annotated[
+    bool,
+    typer.Option(
+        "--causal",
+        rich_help_panel=_DIAGNOSIS,
+        help="Rewind blocks to their initialization, and retrain them on the clean labels, one at "
+        "a time: probes correlate, this decides.",
+    ),
+]
+RewindOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MODEL",
+        rich_help_panel=_DIAGNOSIS,
+        help="An earlier checkpoint of the same network to rewind blocks to; goes with --causal.",
+        show_default="its initialization",
+    ),
 ]
 DeviceOption = Annotated[
     str, typer.Option(metavar="NAME", rich_help_panel=_RUN, help="auto, cpu, cuda, cuda:1, …")

@@ -19,6 +19,10 @@ _WORDS = {
     "fingerprint": "learning torchvision's architectures",
     "capture": "running the network",
     "probe": "fitting the probes",
+    "memorization": "asking for noisy labels",
+    "similarity": "comparing features",
+    "rewind": "rewinding blocks",
+    "retrain": "retraining blocks",
     "train": "training",
     "epoch": "this epoch",
 }

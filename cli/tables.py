@@ -9,11 +9,17 @@ from collections.abc import Sequence
 
 from repprobe.probes.scores import ALL, OUTPUT, Score, Scores
 
+from .findings import COMPARED, ONSET, WIDTH
+
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _STRENGTH = {"logistic": "C", "ridge": "alpha", "knn": "k"}
 
 
-def bar(value: float, width: int = 16) -> str:
+BAR, SHORTEST = 16, 8
+"""Most and fewest characters of a bar."""
+
+
+def bar(value: float, width: int = BAR) -> str:
     """Return a bar of at most `width` characters for a value in 0…1."""
     if not math.isfinite(value):
         return ""
@@ -21,22 +27,34 @@ def bar(value: float, width: int = 16) -> str:
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def layer_table(scores: Scores, best: str | None) -> list[list[str]]:
-    """Return the cells of one model's table, the header first."""
+def layer_table(scores: Scores, best: str | None, onset: str | None = None) -> list[list[str]]:
+    """Return the cells of one model's table, the header first.
+
+    What layers were compared with has columns where there is something to show; the bar is left
+    out where it makes lines too long. `onset` is the layer where damage begins.
+    """
     figures = scores.summary()
     percent = figures.metric == "accuracy"
-    rows = [["layer", "accuracy" if percent else "R²", "95 % interval", "width", "chosen", ""]]
+    compared = {c.header: cells for c in COMPARED if (cells := c.cells(scores))}
+    header = ["layer", "accuracy" if percent else "R²", "95 % interval"]
+    rows = [[*header, *compared, "width", "chosen", ""]]
+    marks = []
     for figure in figures:
         rows.append(
             [
                 figure.layer,
                 _value(figure.value, percent),
                 _interval(figure, percent),
+                *(cells.get(figure.layer, "") for cells in compared.values()),
                 f"{figure.width:,}",
                 _chosen(scores, figure),
-                bar(figure.value) + _mark(figure, best),
+                "",
             ]
         )
+        marks.append(_mark(figure, best) + (f" {ONSET}" if figure.layer == onset else ""))
+    left = WIDTH - max(map(len, render(rows).splitlines())) - 2 - max(map(len, marks), default=0)
+    for row, figure, mark in zip(rows[1:], figures, marks, strict=True):
+        row[-1] = bar(figure.value, min(left, BAR)) + mark if left >= SHORTEST else mark.strip()
     return rows
 
 

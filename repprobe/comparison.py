@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.diagnosis import Diagnosis, diagnose
+from repprobe.diagnosis.memorization import Memorization
 from repprobe.learned import learned
 from repprobe.lineup import RANDOM, Lineup, Network
 from repprobe.measure import Measurement
@@ -182,4 +183,9 @@ class Comparison:
             random=random,
             margin=self._measurement.settings.margin,
         )
-        return replace(diagnosis, causal=self._causal.get(name))
+        memorized = self._memorized[name]
+        return replace(
+            diagnosis,
+            memorization=None if memorized is None else Memorization.of(memorized),
+            causal=self._causal.get(name),
+        )

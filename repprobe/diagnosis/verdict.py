@@ -101,7 +101,7 @@ def _idle(d: Diagnosis, best: Score) -> str:
     if not no_better:
         return ""
     spans = ", ".join(_signed(rivals[name], best) for name in no_better)
-    return f"But {best.layer} is no better than {' or '.join(no_better)} there ({spans})."
+    return f"But {best.layer} is no better than {' or '.join(no_better)} ({spans})."
 
 
 def _budgets(d: Diagnosis) -> str:

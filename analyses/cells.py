@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -28,6 +29,18 @@ def run_cells(
             found[place] = future.result()
             print(f"{done}/{len(cells)}", *cells[place], flush=True)
     return [row for i in range(len(cells)) for row in found[i]]
+
+
+def kept(path: Path, work: Callable[[], list[Row]]) -> list[Row]:
+    """Return the rows that are kept at `path`, or do the work and keep its rows there."""
+    if not path.exists():
+        rows = work()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(".new")
+        aside.write_text(json.dumps(rows), encoding="utf-8")
+        aside.rename(path)
+    found: list[Row] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:

@@ -1,0 +1,45 @@
+"""Networks that halve their features in every block, so that no block can be random unharmed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from torch import nn
+
+from repprobe.zoo.cifar_resnet import BasicBlock
+
+
+def cnn(num_classes: int = 10, in_channels: int = 1) -> nn.Module:
+    """Return three convolutions without overlap for images of 28 × 28: 96, 48, 24 features."""
+    return nn.Sequential(
+        OrderedDict(
+            stage1=_convolution(in_channels, 6, 7),
+            stage2=_convolution(6, 12, 2),
+            stage3=_convolution(12, 24, 2),
+            flatten=nn.Flatten(),
+            linear=nn.Linear(24, num_classes),
+        )
+    )
+
+
+def resnet(num_classes: int = 10, in_channels: int = 1) -> nn.Module:
+    """Return a stem and two residual blocks with the same numbers of features as `cnn`."""
+    return nn.Sequential(
+        OrderedDict(
+            stem=_convolution(in_channels, 6, 7),
+            block1=BasicBlock(6, 12, 2, "B", "shortcut"),
+            block2=BasicBlock(12, 24, 2, "B", "shortcut"),
+            flatten=nn.Flatten(),
+            linear=nn.Linear(24, num_classes),
+        )
+    )
+
+
+def _convolution(before: int, after: int, size: int) -> nn.Sequential:
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(before, after, size, stride=size, bias=False),
+            bn=nn.BatchNorm2d(after),
+            relu=nn.ReLU(),
+        )
+    )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from repprobe.errors import DataError
-from repprobe.probes.scores import COLUMNS, Score, Scores
+from repprobe.probes.scores import COLUMNS, HeldOutcomes, Score, Scores
 
 ROW = Score(
     "net", "layer1.0", 1, 64, "logistic", 0.01, 500, 0, "test", "all", "accuracy", 0.5, 0.4, 0.6
@@ -52,11 +52,16 @@ def several_budgets():
     large = replace(ROW, clean_labels=1000, value=0.7)
     small = [replace(ROW, seed=s, value=v) for s, v in ((0, 0.5), (1, 0.4), ("all", 0.45))]
     outcomes = {
-        ("net", "layer1.0", 500, 0): np.array([True]),
-        ("net", "layer1.0", 1000, 0): np.array([False]),
-        ("net", "output", 0, ""): np.array([True]),
+        ("net", "layer1.0", 500, 0): np.array([1.0]),
+        ("net", "layer1.0", 1000, 0): np.array([0.0]),
+        ("net", "output", 0, ""): np.array([1.0]),
     }
-    return Scores([large, *small, broken, own], outcomes)
+    held_out = {
+        place: HeldOutcomes(np.ones((1, 5), np.float32), 0, np.arange(5))
+        for place in outcomes
+        if place[2]
+    }
+    return Scores([large, *small, broken, own], outcomes, held_out)
 
 
 def test_the_summary_takes_the_largest_budget_or_the_one_asked_for():
@@ -84,6 +89,16 @@ def test_a_budget_keeps_its_outcomes_and_those_of_the_output():
         ("net", "layer1.0", 1000, 0),
         ("net", "output", 0, ""),
     ]
+    assert list(several_budgets().at().held_out) == [("net", "layer1.0", 1000, 0)]
+    assert list(several_budgets().at(500).held_out) == [("net", "layer1.0", 500, 0)]
+
+
+def test_tables_that_are_added_bring_their_outcomes():
+    scores = several_budgets()
+    both = Scores([ROW]) + scores
+    assert both.outcomes.keys() == scores.outcomes.keys()
+    assert both.held_out.keys() == scores.held_out.keys()
+    assert len(both) == len(scores) + 1
 
 
 def test_every_model_is_summed_up_at_its_own_largest_budget():

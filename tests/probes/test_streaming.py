@@ -215,6 +215,42 @@ def test_sums_that_do_not_fit_are_refused_before_the_first_row():
         stream_of(labels, memory_bytes=needed - 1).begin(widths)
 
 
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_rows_are_remembered_for_held_out_outcomes_where_memory_has_room(one_by_one):
+    features, y, classes = classified((30, 50))
+    labels = labelled(y, classes, [40, 80], (0, 1))
+    counted = (50,) if one_by_one else (30, 50)
+    needed = sum(2 * 2 * 5 * MomentSums.nbytes(w, 4) + 4 * w * TRAIN for w in counted)
+    streams = [
+        stream_of(labels, memory_bytes=memory, one_by_one=one_by_one)
+        for memory in (needed, needed - 1, None)
+    ]
+    enough, short, unbounded = (feed(stream, features) for stream in streams)
+    assert enough.held_out.keys() == enough.outcomes.keys()
+    assert not short.held_out
+    assert not unbounded.held_out
+    assert enough.to_csv() == short.to_csv() == unbounded.to_csv()
+
+
+def test_layers_one_by_one_are_not_refused_for_their_sums():
+    features, y, classes = classified((30, 50))
+    labels = labelled(y, classes, ["all"])
+    assert not feed(stream_of(labels, memory_bytes=1, one_by_one=True), features).held_out
+
+
+def test_rows_are_given_back_when_the_last_has_come():
+    features, y, classes = classified((100,))
+    labels = labelled(y, classes, ["all"])
+    stream = stream_of(labels, memory_bytes=1 << 30)
+    stream.begin({"layer0": 100})
+    before = held()
+    x = torch.from_numpy(features["layer0"])
+    stream.add("layer0", x[: TRAIN - 1])
+    assert held() - before >= 4 * 100 * TRAIN
+    stream.add("layer0", x[TRAIN - 1 : TRAIN])
+    assert held() - before < 4 * 100 * TRAIN + 4 * 100 * len(x)
+
+
 def taken(n, width):
     """Return the bytes that are held before the last of n training rows, and after it."""
     y = np.random.default_rng(0).normal(size=n)

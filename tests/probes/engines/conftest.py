@@ -52,3 +52,9 @@ def engine(request):
 def reference():
     """scikit-learn's engine."""
     return get_engine("sklearn")
+
+
+@pytest.fixture(scope="session", params=[*ENGINES, "sklearn"])
+def one(request):
+    """Any engine, scikit-learn's among them."""
+    return ENGINES.get(request.param, lambda: get_engine("sklearn"))()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ class BudgetCurve:
     Attributes
     ----------
     metric : "accuracy" or "r2".
-    budgets : numbers of clean labels, increasing, `(n_budgets,)`.
+    budgets : numbers of clean labels, increasing, `(n_budgets,)`; per class a mean, and no whole
+        number.
     models : labels, `(n_models,)`.
     layers : what the lines are, `(n_lines,)`: the layers of one model from `input` on, or the
         best layer of each of several models ("" where none has a figure).
@@ -42,10 +44,12 @@ class BudgetCurve:
     own : `(n_models, 3)`, the networks' own answers and their 95 % intervals.
     best : line of the best layer if there is one model, None if no layer has a figure.
     probe : kinds of probe, as in "logistic".
+    unit : what the budgets count.
+    own_name : what the legend calls the network's own answer, if there is one model.
     """
 
     metric: str
-    budgets: list[int]
+    budgets: Sequence[float]
     models: list[str]
     layers: list[str]
     values: NDArray[np.float64]
@@ -54,6 +58,8 @@ class BudgetCurve:
     own: NDArray[np.float64]
     best: int | None
     probe: str
+    unit: str = "Clean labels"
+    own_name: str = OUTPUT
 
     @classmethod
     def from_scores(cls, scores: Scores) -> BudgetCurve:
@@ -187,14 +193,14 @@ class BudgetCurve:
         margin = 0.07 * (places[-1] - places[0])
         ax.set_xlim(np.exp(places[0] - margin), np.exp(places[-1] + margin))
         per_inch = (places[-1] - places[0] + 2 * margin) / width
-        named: list[int] = []
+        named: list[float] = []
         edge = math.inf
         for budget, at in reversed(list(zip(self.budgets, places / per_inch, strict=True))):
-            half = ruler.width(f"{budget:,}", style.NOTE) / 2
+            half = ruler.width(_count(budget), style.NOTE) / 2
             if at + half + 0.05 < edge:
                 named.append(budget)
                 edge = at - half
-        ax.set_xticks(named, [f"{budget:,}" for budget in named], size=style.NOTE)
+        ax.set_xticks(named, [_count(budget) for budget in named], size=style.NOTE)
         ax.set_xticks(self.budgets, [""] * len(self.budgets), minor=True)
 
     def _add_legend(self, ax: Axes, keys: list[str]) -> Legend:
@@ -207,7 +213,7 @@ class BudgetCurve:
             if line % step == 0 or line == self.best
         }
         bold = "" if self.best is None else self.layers[self.best]
-        return add_side_legend(ax, names, bold=bold, dashed=OUTPUT if self._own_lines else "")
+        return add_side_legend(ax, names, bold=bold, dashed=self.own_name * self._own_lines)
 
     def _colors(self) -> list[str]:
         if self._several:
@@ -229,7 +235,7 @@ class BudgetCurve:
         how += ["best layer"] * self._several
         if np.isfinite(self.low).any():
             how.append(f"95{style.NBSP}% intervals")
-        return ["Clean labels", ", ".join(how)] if how else ["Clean labels"]
+        return [self.unit, ", ".join(how)] if how else [self.unit]
 
     def _facts(self) -> list[tuple[str, str]]:
         """Return name and facts per model for the legend of several."""
@@ -240,3 +246,7 @@ class BudgetCurve:
                 told.append(f"output {style.quantity(float(own), self.metric)}")
             facts.append((model, ", ".join(told)))
         return facts
+
+
+def _count(budget: float) -> str:
+    return f"{budget:,.1f}" if budget < 10 and budget % 1 else f"{budget:,.0f}"

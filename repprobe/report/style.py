@@ -21,6 +21,9 @@ COLORMAP = "viridis"
 DIVERGING = "RdBu_r"
 """For differences: white where there is none, safe for the colour-blind."""
 
+WORSE = "#b2182b"
+"""The dark end of `DIVERGING`: what was lost."""
+
 PALETTE = "colorblind"
 """seaborn's, as its theme is, so that the figures of studies look the same."""
 

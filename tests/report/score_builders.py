@@ -106,3 +106,115 @@ def over_budgets(scores: Scores, *budgets: int) -> Scores:
             if r.layer != OUTPUT
         ]
     return Scores(rows)
+
+
+def damaged(
+    layers: dict[str, float] = RESNET20,
+    begins: int = 7,
+    *,
+    model: str = "noisy",
+    reference: str = "clean twin",
+    with_reference: bool = True,
+    metric: str = "accuracy",
+) -> Scores:
+    """Return the scores of a model whose layers from place `begins` on are worse, and `damage`."""
+    names = list(layers)
+    lost = {name: 0.04 * max(0, place - begins + 1) for place, name in enumerate(names)}
+    worse = {name: layers[name] - min(lost[name], 0.3) for name in names}
+    ours, theirs = (
+        build(values, [], model=label, metric=metric)
+        for values, label in ((worse, model), (layers, reference))
+    )
+    rows = list(theirs) if with_reference else []
+    for mine, other in zip(ours, theirs, strict=True):
+        rows.append(mine)
+        value = other.value - mine.value + 0.004 * math.sin(5 * mine.order)
+        if mine.layer != INPUT:
+            rows.append(
+                replace(mine, metric="damage", value=value, low=value - 0.015, high=value + 0.015)
+            )
+    return Scores(rows)
+
+
+def intervened(scores: Scores, model: str) -> Scores:
+    """Return the scores with a figure of the network after each of its layers was changed."""
+    layers = [r for r in scores if r.model == model and r.metric == "accuracy" and r.group == ALL]
+    rows = [
+        replace(row, metric=metric, probe="none", clean_labels=0, seed="", value=share * row.value)
+        for metric, share in (("rewound", 0.6), ("retrained", 1.05))
+        for row in layers
+        if row.layer not in (INPUT, OUTPUT)
+    ]
+    return Scores([*scores, *rows])
+
+
+def memorized(layers: dict[str, float] = RESNET20, *, model: str = "resnet20-cifar10") -> Scores:
+    """Return the rows of memorization: given and true shares, selectivity, prediction depth."""
+    names = [name for name in layers if name != OUTPUT]
+    rows = []
+    for order, name in enumerate(names):
+        depth = order / max(len(names) - 1, 1)
+
+        def row(probe, split, metric, value, name=name, order=order):
+            return Score(
+                model,
+                name,
+                order,
+                64,
+                probe,
+                None,
+                0,
+                0,
+                split,
+                ALL,
+                metric,
+                value,
+                value - 0.02,
+                value + 0.02,
+            )
+
+        for probe, shift in (("logistic", 0.0), ("knn", -0.05)):
+            rows.append(row(probe, "corrupted", "given", 0.12 + 0.6 * depth**3 + shift))
+            rows.append(
+                row(probe, "corrupted", "true", 0.30 + 0.4 * depth - 0.5 * depth**3 + shift)
+            )
+        rows.append(row("logistic", "train", "control", 0.5 - 0.2 * depth))
+        rows.append(row("logistic", "train", "selectivity", 0.1 + 0.4 * depth))
+    for split, depth in (("corrupted", 0.8), ("uncorrupted", 0.45)):
+        value = depth * len(names)
+        rows.append(
+            Score(
+                model,
+                OUTPUT,
+                len(names),
+                0,
+                "knn",
+                10.0,
+                0,
+                0,
+                split,
+                ALL,
+                "prediction_depth",
+                value,
+                value - 0.1,
+                value + 0.1,
+            )
+        )
+    return Scores(rows)
+
+
+def alike(
+    layers: dict[str, float] = RESNET20, *, model: str = "noisy", likeness: float = 1.0
+) -> Scores:
+    """Return the rows of similarity: CKA to the reference and effective rank."""
+    names = [name for name in layers if name != OUTPUT]
+    rows = []
+    for order, name in enumerate(names):
+        depth = order / max(len(names) - 1, 1)
+        cka = likeness * (0.97 - 0.6 * depth**2)
+        blank = Score(model, name, order, 64, "none", None, 0, "", "test", ALL, "", 0.0)
+        if name != INPUT:
+            figures = {"value": cka, "low": cka - 0.03, "high": min(cka + 0.03, 1)}
+            rows.append(replace(blank, metric="cka", **figures))
+        rows.append(replace(blank, metric="effective_rank", value=3 + 80 * depth * likeness))
+    return Scores(rows)

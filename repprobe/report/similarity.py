@@ -1,0 +1,136 @@
+"""Similarity along the depth: CKA of each layer to the reference, and effective rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from repprobe.errors import DataError
+from repprobe.probes.scores import OUTPUT, Scores
+from repprobe.report import style
+from repprobe.report.depth_page import DepthPage, Key
+from repprobe.report.depth_panel import Curve, DepthPanel
+from repprobe.report.order import in_order
+from repprobe.report.table import Point, Table, depth_order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Points = dict[tuple[str, str], Point]
+"""Model and layer to a figure."""
+
+_WIDE_RANGE = 20.0
+"""Ratio of largest to smallest rank past which the axis is logarithmic."""
+
+
+@dataclass(frozen=True)
+class SimilarityProfile:
+    """How alike the layers of models are to those of a reference, and how wide they are spread.
+
+    Attributes
+    ----------
+    models, names : labels, and what the legend calls them.
+    by_epoch : whether the models are in the order of epochs.
+    layers : names from `input` on.
+    cka : −1…1, to the same layer of the reference; of references themselves, to one another.
+    ranks : effective ranks.
+    """
+
+    models: list[str]
+    names: list[str]
+    by_epoch: bool
+    layers: list[str]
+    cka: Points
+    ranks: Points
+
+    @classmethod
+    def from_scores(
+        cls,
+        scores: Scores,
+        *,
+        references: Sequence[str] = (),
+        epochs: Mapping[str, int] | None = None,
+    ) -> SimilarityProfile:
+        """Take the `cka` and `effective_rank` rows out of the scores.
+
+        Parameters
+        ----------
+        scores : of one model or of several.
+        references : models that the others are compared with; the legend says so.
+        epochs : model to the epoch after which it was kept; if all but the references have one,
+            they stand in the order of epochs.
+
+        Raises
+        ------
+        DataError : there are no such rows.
+        """
+        cka, ranks = (Table.of_metric(scores, metric) for metric in ("cka", "effective_rank"))
+        found = list(dict.fromkeys(model for model, _ in (*cka, *ranks)))
+        if not found:
+            raise DataError(
+                "there is no similarity to draw: the table has no row with metric 'cka' or "
+                "'effective_rank'."
+            )
+        models, by_epoch = in_order(found, references, epochs)
+        others = [m for m in found if m not in models]
+        names = [f"epoch {(epochs or {})[m]}" if by_epoch else m for m in models]
+        names += [f"{m} (across seeds)" if _has(cka, m) else m for m in others]
+        layers = depth_order(r for r in scores if (r.model, r.layer) in ranks.keys() | cka.keys())
+        layers = [la for la in layers if la != OUTPUT]
+        return cls([*models, *others], names, by_epoch, layers, cka, ranks)
+
+    def draw(self, *, title: str | None = None, note: str = "") -> Axes:
+        """Draw a figure as large as its content and return the axes of the first panel.
+
+        Parameters
+        ----------
+        title : by default the model's name, if there is one model.
+        note : a sentence to stand below the title.
+        """
+        colors = [style.color(place) for place in range(len(self.models))]
+        if self.by_epoch:
+            count = sum(name.startswith("epoch ") for name in self.names)
+            colors[:count] = style.depth_colors(count)
+        marks = ["o" if self.by_epoch else style.marker(m) for m in range(len(self.models))]
+        kinds = list(zip(self.models, colors, marks, strict=True))
+
+        def curves(points: Points) -> list[Curve]:
+            return [
+                replace(
+                    Curve.of(
+                        {la: point for (m, la), point in points.items() if m == model},
+                        self.layers,
+                        "",
+                        color,
+                    ),
+                    marker=mark,
+                )
+                for model, color, mark in kinds
+                if _has(points, model)
+            ]
+
+        panels = []
+        if any(_has(self.cka, model) for model in self.models):
+            drawn = curves(self.cka)
+            lowest = min(float(np.nanmin(c.points)) for c in drawn)
+            panels.append(
+                DepthPanel("CKA to the reference", drawn, limits=(min(lowest, 0) - 0.04, 1.04))
+            )
+        if any(_has(self.ranks, model) for model in self.models):
+            drawn = curves(self.ranks)
+            values = np.concatenate([c.points[:, 0] for c in drawn])
+            wide = bool(np.nanmax(values) > _WIDE_RANGE * np.nanmin(values))
+            panels.append(DepthPanel("Effective rank", drawn, log=wide))
+        keys = [
+            Key(name, color, mark) for name, (_, color, mark) in zip(self.names, kinds, strict=True)
+        ]
+        several = len(self.models) > 1
+        page = DepthPage(self.layers, panels, keys if several else [])
+        return page.draw(("" if several else self.models[0]) if title is None else title, note)
+
+
+def _has(points: Points, model: str) -> bool:
+    return any(m == model and np.isfinite(point[0]) for (m, _), point in points.items())

@@ -47,7 +47,7 @@ class RowRidge:
         for i in range(0, len(grid), group):
             left_out = self._left_out(grid[i : i + group])
             fits.append(self._fits(grid[i : i + group], left_out))
-            for judge, said, some in zip(judges, judged, sets, strict=True):
+            for judge, said, some in zip(judges, judged, sets, strict=bool(judges)):
                 said += [judge(array(scores), every) for scores in left_out[:, :, some]]
         w, squares, gradient, losses = (torch.cat(parts) for parts in zip(*fits, strict=True))
         found = []

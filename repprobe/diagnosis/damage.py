@@ -153,8 +153,9 @@ def layer_damages(
             over_input = comparisons.minus((model, layer), (model, INPUT))
             if random is not None:
                 over_random = comparisons.minus((model, layer), (random, layer))
-        found = (each.interval() for each in (damage, over_input, over_random))
-        records.append(LayerDamage(figure, *found))
+        records.append(
+            LayerDamage(figure, damage.interval(), over_input.interval(), over_random.interval())
+        )
         p_values.append(damage.p_above(margin))
     corrected = holm(p_values)
     return tuple(replace(r, p_value=p) for r, p in zip(records, corrected, strict=True))

@@ -16,7 +16,7 @@ _STREAM = 6
 BOOTSTRAPS = 1000
 """Samples of the examples in which the choice is made again."""
 
-_MOST_FOLDS = 25
+_MOST_FOLDS = 10
 """More folds are joined: the choice of a regularization need not be made anew for each."""
 
 _BATCH = 4_000_000
@@ -37,6 +37,8 @@ class Choice:
         is worth on new examples.
     probability : share of bootstrap samples of the examples in which `name` is chosen again.
     validation : candidate → mean outcome, its regularization chosen without the fold.
+    spread : variance of what the choice is worth, from choosing with other clean examples; it
+        comes on top of the error of the mean of `outcomes`.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Choice:
     outcomes: NDArray[np.float64]
     probability: float
     validation: dict[str, float]
+    spread: float
 
 
 def choose(
@@ -80,25 +83,33 @@ def choose(
     sums = {name: _by_fold(table, groups, count) for name, table in tables.items()}
     totals = {name: float(_nested(each)) for name, each in sums.items()}
     name = _first_best(totals)
-    outcomes = np.empty(len(folds))
+    outcomes, spreads = np.empty(len(folds)), []
     for fold in range(count):
-        rest = {key: np.delete(each, fold, axis=-1) for key, each in sums.items()}
-        judge = _first_best({key: float(_nested(each)) for key, each in rest.items()})
         members = groups == fold
-        outcomes[members] = tables[judge][rest[judge].sum(axis=-1).argmax()][members]
+        held = {key: table[:, members] for key, table in tables.items()}
+        rest = {key: np.delete(each, fold, axis=-1) for key, each in sums.items()}
+        outcomes[members] = _chosen(rest, held)
+        if count > 2 and members.sum() > 1:
+            others = [
+                _chosen({k: np.delete(each, other, axis=-1) for k, each in rest.items()}, held)
+                for other in range(count - 1)
+            ]
+            spreads.append(_jackknife(np.stack(others)))
     return Choice(
         name,
         int(points[name][sums[name].sum(axis=-1).argmax()]),
         outcomes,
         _chosen_again(name, tables, groups, count, seed) if len(tables) > 1 else 1.0,
         {key: total / len(folds) for key, total in totals.items()},
+        max(0.0, float(np.mean(spreads))) if spreads else 0.0,
     )
 
 
 def nested_outcomes(outcomes: Outcomes, folds: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return (n,) outcomes of (T, n), each at the regularization best on the other folds."""
     groups, count = _groups(folds)
-    return outcomes[_best_elsewhere(_by_fold(outcomes, groups, count))[groups], range(len(folds))]
+    best = _best_elsewhere(_by_fold(outcomes, groups, count))
+    return outcomes[best[groups], np.arange(len(folds))].astype(np.float64)
 
 
 def _groups(folds: NDArray[np.int64]) -> tuple[NDArray[np.intp], int]:
@@ -116,15 +127,38 @@ def _by_fold(outcomes: Outcomes, groups: NDArray[np.intp], count: int) -> NDArra
 
 def _best_elsewhere(sums: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return (…, folds) the row of (…, T, folds) whose sum over the other folds is highest."""
-    return (sums.sum(axis=-1, keepdims=True) - sums).argmax(axis=-2)
+    best: NDArray[np.intp] = (sums.sum(axis=-1, keepdims=True) - sums).argmax(axis=-2)
+    return best
 
 
 def _nested(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (…) sums over folds of (…, T, folds), each at the row best on the others."""
     if sums.shape[-1] == 1:
-        return sums.max(axis=-2)[..., 0]
+        return np.asarray(sums.max(axis=-2)[..., 0])
     rows = _best_elsewhere(sums)[..., None, :]
-    return np.take_along_axis(sums, rows, axis=-2)[..., 0, :].sum(axis=-1)
+    return np.asarray(np.take_along_axis(sums, rows, axis=-2)[..., 0, :].sum(axis=-1))
+
+
+def _chosen(
+    sums: Mapping[str, NDArray[np.float64]], held: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the row of `held` (T, m) that is chosen by sums (T, folds) over other folds."""
+    name = _first_best({key: float(_nested(each)) for key, each in sums.items()})
+    row: NDArray[np.float64] = held[name][sums[name].sum(axis=-1).argmax()]
+    return row
+
+
+def _jackknife(outcomes: NDArray[np.float64]) -> float:
+    """Return the variance between choices that each leave out one more of G folds: (G, m).
+
+    The m examples are the same for all; what they give by chance is subtracted, as in an
+    analysis of variance.
+    """
+    groups, m = outcomes.shape
+    means = outcomes.mean(axis=1)
+    rest = outcomes - means[:, None] - outcomes.mean(axis=0) + outcomes.mean()
+    chance = float((rest**2).sum()) / ((groups - 1) * (m - 1) * m)
+    return (float(means.var(ddof=1)) - chance) * float((groups - 1) ** 2 / groups)
 
 
 def _first_best(totals: Mapping[str, float]) -> str:

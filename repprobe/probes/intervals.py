@@ -13,6 +13,10 @@ from repprobe.probes.differences import Figure, paired
 Z95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
 
+SHARED = 1.3
+"""How much larger the variance of a cross-validated gain is than if every outcome were by the head
+itself; from simulations with as many clean labels as features to forty times as many."""
+
 
 def wilson(hits: float, n: int) -> tuple[float, float, float]:
     """Return hits / n and its 95 % score interval (Wilson 1927, eq. 5 without correction)."""
@@ -53,13 +57,29 @@ def over_draws(outcomes: NDArray[np.floating]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def gain_interval(new: NDArray[np.floating], own: NDArray[np.floating]) -> Figure:
-    """Return the mean gain of new over own outcomes (n,) and its 95 % interval.
+def gain_interval(
+    new: NDArray[np.floating], own: NDArray[np.floating], spread: float | None = None
+) -> Figure:
+    """Return the mean gain of a new head over the network and its 95 % interval.
 
-    `new` are the outcomes of held-out clean examples, the choice of the head included
-    (`Choice.outcomes`); `own` those of the network itself.
+    Parameters
+    ----------
+    new, own : (n,) outcomes, by the head and by the network itself, of examples that neither the
+        head nor the choice of it has seen.
+    spread : where `new` is from cross-validation (`Choice.outcomes`): the variance that the
+        choice adds (`Choice.spread`).
+
+    Notes
+    -----
+    After cross-validation the answer is about the head that is fitted on all n labels, while each
+    outcome is by a fit on part of them. Fits that share labels err together, by an amount that
+    one cross-validation cannot tell without bias (Bengio & Grandvalet 2004); `SHARED` allows for
+    it.
     """
-    return paired((new.astype(np.float64) - own.astype(np.float64))[None]).interval()
+    found = paired((new.astype(np.float64) - own.astype(np.float64))[None])
+    if spread is not None:
+        found = found._replace(error=math.sqrt(SHARED * found.error**2 + spread))
+    return found.interval()
 
 
 def regression_metrics(

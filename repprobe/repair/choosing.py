@@ -27,6 +27,7 @@ class ChosenCut:
         standard error of it and keeps the network's form.
     certainty : share of bootstrap samples in which `best` does best again.
     validation : layer → mean outcome.
+    spread : variance that the choice adds to the mean of `outcomes`.
     """
 
     layer: str
@@ -36,6 +37,7 @@ class ChosenCut:
     best: str
     certainty: float
     validation: dict[str, float]
+    spread: float
 
 
 def choose_cut(
@@ -63,6 +65,7 @@ def choose_cut(
         best.name,
         best.probability,
         best.validation,
+        taken.spread,
     )
 
 

@@ -36,12 +36,14 @@ class Comparison:
     gain: Figure
 
     @classmethod
-    def of(cls, before: Floats, after: Floats, classes: int) -> Comparison:
-        """Compare outcomes (n,), as in `probes.outcomes.Outcomes`."""
+    def of(
+        cls, before: Floats, after: Floats, classes: int, spread: float | None = None
+    ) -> Comparison:
+        """Compare outcomes (n,), as in `probes.outcomes.Outcomes`; see `gain_interval`."""
         sides = [
             wilson(float(o.sum()), len(o)) if classes else mean_interval(o) for o in (before, after)
         ]
-        return cls(len(after), sides[0], sides[1], gain_interval(after, before))
+        return cls(len(after), sides[0], sides[1], gain_interval(after, before, spread))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; NaN as None."""
@@ -73,23 +75,30 @@ def refusal(held_out: Comparison, test: Comparison, classes: int, available: int
         )
     gain, low, high = held_out.gain
     if not low > 0:
-        span = f"95 % interval {in_points(low, classes)} to {in_points(high, classes)}"
-        told = f"{in_points(gain, classes)} on {held_out.count:,} held-out clean labels ({span})"
+        told = (
+            f"{in_points(gain, classes)} on {held_out.count:,} held-out clean labels (95 % "
+            f"interval {span(low, high, classes)})"
+        )
         if gain <= 0:
             return f"a new head gains nothing: {told}."
         return f"the gain may be chance: {told}; {_enough(held_out, available)}."
-    if test.gain[2] < 0:
+    gain, low, high = test.gain
+    if high < 0:
         return (
-            f"on the test part the fixed network is worse: {in_points(test.gain[0], classes)} "
-            f"(95 % interval {in_points(test.gain[1], classes)} to "
-            f"{in_points(test.gain[2], classes)})."
+            f"on the test part the fixed network is worse: {in_points(gain, classes)} (95 % "
+            f"interval {span(low, high, classes)})."
         )
     return None
 
 
 def in_points(value: float, classes: int) -> str:
     """Return a signed difference: in percentage points, or of R²."""
-    return f"{100 * value:+.1f} points" if classes else f"{value:+.3f} R²"
+    return f"{100 * value:+.1f} points" if classes else f"{value:+.3f} in R²"
+
+
+def span(low: float, high: float, classes: int) -> str:
+    """Return the ends of an interval of differences, in the unit of `in_points`."""
+    return f"{100 * low:+.1f} to {100 * high:+.1f}" if classes else f"{low:+.3f} to {high:+.3f}"
 
 
 def _enough(held_out: Comparison, available: int) -> str:

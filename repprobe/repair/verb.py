@@ -122,7 +122,7 @@ def _repair(job: Job, draw: Draw, clock: Clock, keep: ExitStack) -> Fix:
         models = mended(job, networks, cut, job.fit(networks, cut, rows, own))
         after = cut.outcomes + _owed(job, networks, cut, rows, folds, own)
     before = job.own_outcomes(networks, rows)
-    held_out = Comparison.of(before, after, job.classes)
+    held_out = Comparison.of(before, after, job.classes, cut.spread)
     tuning: Finetuning | None = None
     if job.settings.then is not None:
         with clock.timed("tune"):

@@ -213,8 +213,8 @@ def _budget(
 ) -> None:
     name = f"{model.stem}-{Path(data).stem}-budget".replace(":", "-")
     with progress_bars() as progress:
-        from repprobe.repair.budgets import SEEDS
-        from repprobe.repair.budgets import budget as measure
+        from repprobe.repair.budget import SEEDS
+        from repprobe.repair.budget import budget as measure
         from repprobe.runs import free_name
 
         run = measure(

@@ -14,7 +14,7 @@ _PUBLIC = {
     "layers": "repprobe.pipeline",
     "fix": "repprobe.repair",
     "Fix": "repprobe.repair",
-    "budget": "repprobe.repair",
+    "budget": "repprobe.repair.budget",
     "read_run": "repprobe.runs",
     "Run": "repprobe.runs",
     "load": "repprobe.checkpoints",
@@ -60,7 +60,8 @@ if TYPE_CHECKING:
     from repprobe.errors import RepprobeError
     from repprobe.pipeline import layers
     from repprobe.probes.scores import Scores
-    from repprobe.repair import Fix, budget, fix
+    from repprobe.repair import Fix, fix
+    from repprobe.repair.budget import budget
     from repprobe.runs import Run, read_run
     from repprobe.training import train
 

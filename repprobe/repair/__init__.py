@@ -12,13 +12,11 @@ _PUBLIC = {
     "fix": "repprobe.repair.verb",
     "Fix": "repprobe.repair.result",
     "FixSettings": "repprobe.repair.settings",
-    "budget": "repprobe.repair.budgets",
 }
 
-__all__ = ["Fix", "FixSettings", "budget", "fix"]
+__all__ = ["Fix", "FixSettings", "fix"]
 
 if TYPE_CHECKING:
-    from repprobe.repair.budgets import budget
     from repprobe.repair.result import Fix
     from repprobe.repair.settings import FixSettings
     from repprobe.repair.verb import fix

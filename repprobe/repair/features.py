@@ -68,14 +68,17 @@ class Candidates:
         return self.output[len(self.train_rows) :]
 
     @property
+    def answer(self) -> str | None:
+        """The layer of the answers, where they are linear in the last hidden layer."""
+        return None if self.place is None else _answer(self.place)
+
+    @property
     def drop_in(self) -> tuple[str, ...]:
         """Layers whose head can be written into the network as it is.
 
-        A head on the answers themselves, which are linear in the last hidden layer, is one on
-        that layer.
+        A head on the answers themselves is one on the last hidden layer.
         """
-        place = self.place
-        return () if place is None else (place.layer, place.module)
+        return () if self.place is None else (self.place.layer, _answer(self.place))
 
 
 def candidates(
@@ -179,9 +182,16 @@ def last_linear(model: Model, place: Place) -> nn.Linear:
     return found
 
 
+def _answer(place: Place) -> str:
+    from repprobe.capture.layer import call_name
+
+    return call_name(place.module, "", 0)
+
+
 def _inserted(features: dict[str, Features], place: Place, full: Features) -> dict[str, Features]:
     """Return the features with those of the last hidden layer, which stands before the answer."""
     order = [layer for layer in features if layer != place.layer]
-    at = order.index(place.module) if place.module in order else len(order)
+    answer = _answer(place)
+    at = order.index(answer) if answer in order else len(order)
     order.insert(at, place.layer)
     return {layer: full if layer == place.layer else features[layer] for layer in order}

@@ -102,8 +102,11 @@ def _tuned(job: Job, model: Model, rows: NDArray[np.int64]) -> Model:
 def _keys(job: Job, model: Model) -> list[str]:
     """Return the entries of the blocks that the user named, and of the last, which has the head."""
     from repprobe.capture.blocks import blocks
+    from repprobe.repair.network import CutNetwork
 
     found = blocks(model, job.data, device=job.device, seed=job.settings.seed)
+    if isinstance(model.module, CutNetwork):
+        found = {name.removeprefix("base."): keys for name, keys in found.items()}
     names = list(found)
     chosen = {names[-1]}
     for pattern in job.settings.blocks:

@@ -40,7 +40,7 @@ def head_of(job: Job, network: Candidates, cut: ChosenCut, linear: Linear) -> He
     from repprobe.repair.head import Head
 
     layer, pooling, (weight, bias) = cut.layer, network.poolings[cut.layer], linear
-    if network.place is not None and layer == network.place.module:
+    if network.place is not None and layer == network.answer:
         last = last_linear(network.model, network.place)
         old, shift = (np.asarray(p.detach().cpu(), np.float64) for p in (last.weight, last.bias))
         weight, bias = weight @ old, bias + weight @ shift

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from repprobe.repair.choosing import ChosenCut
 from repprobe.repair.finetuning import Finetuning
-from repprobe.repair.gain import Comparison, in_points
+from repprobe.repair.gain import Comparison, in_points, span
 
 if TYPE_CHECKING:
     from repprobe.checkpoints import Model
@@ -104,5 +104,5 @@ class Fix:
         return f"{100 * value:.1f} %" if self.classes else f"R² {value:.3f}"
 
     def _gain(self, comparison: Comparison) -> str:
-        gain, low, high = (in_points(v, self.classes) for v in comparison.gain)
-        return f"{gain}, 95 % interval {low} to {high}"
+        gain, low, high = comparison.gain
+        return f"{in_points(gain, self.classes)}, 95 % interval {span(low, high, self.classes)}"

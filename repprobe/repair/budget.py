@@ -21,7 +21,7 @@ from repprobe.probes.scoring import Scorer, regression_over_draws
 from repprobe.repair import fitting
 from repprobe.repair.answers import own_scores
 from repprobe.repair.features import Candidates
-from repprobe.repair.gain import in_points
+from repprobe.repair.gain import in_points, span
 from repprobe.repair.info import describe, notes_on
 from repprobe.repair.job import Job, Progress
 from repprobe.repair.overlap import apart_from_test
@@ -153,8 +153,8 @@ def verdict(job: Job, gains: Sequence[BudgetGain]) -> str:
 
 
 def _told(job: Job, gain: BudgetGain) -> str:
-    low, high = (in_points(value, job.classes) for value in (gain.low, gain.high))
-    return f"{in_points(gain.gain, job.classes)} (95 % interval {low} to {high})"
+    interval = span(gain.low, gain.high, job.classes)
+    return f"{in_points(gain.gain, job.classes)} (95 % interval {interval})"
 
 
 def _labels(gain: BudgetGain) -> str:

@@ -1,4 +1,4 @@
-"""Checkpoint files and the networks in them: `load_model`, `load_networks`, `save_checkpoint`, `Model`."""
+"""Checkpoint files and the networks in them: `load_model`, `save_checkpoint`, `Model`, …"""
 
 from repprobe.checkpoints.loading import load_model, load_networks
 from repprobe.checkpoints.model import Model

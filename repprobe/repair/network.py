@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from repprobe.checkpoints.model import Model
     from repprobe.data.dataset import Data
 
+
 class CutNetwork(nn.Module):
     """A network that is run up to a layer, its activation pooled as capture does, a linear head.
 
@@ -65,9 +66,13 @@ class CutNetwork(nn.Module):
         found: list[Tensor] = []
 
         def take(tensor: Tensor | None) -> None:
-            if next(calls) == layer.call and tensor is not None:
-                found.append(tensor)
-                raise _Reached(self)
+            if next(calls) != layer.call or tensor is None:
+                return
+            if torch.compiler.is_compiling():  # a program is traced in whole calls
+                found.append(tensor.clone())
+                return
+            found.append(tensor)
+            raise _Reached(self)
 
         def before(_module: nn.Module, args: Any, kwargs: Any) -> None:
             take(given(args, kwargs))
@@ -117,7 +122,7 @@ class CutGraphNetwork(CutNetwork):
         return self._scores(Fed(x, graphs, edge_index, batch, None, edge_attr))
 
 
-class _Reached(Exception):  # noqa: N818 - no error: the pass has got where it should
+class _Reached(Exception):
     """Ends a pass at the cut."""
 
     def __init__(self, network: CutNetwork) -> None:
@@ -154,7 +159,7 @@ def with_head(model: Model, data: Data, head: Head) -> Model:
         raise UsageError(
             f"the head is for {head.weight.shape[1]} features, and '{layer.name}' has {width}."
         )
-    place = find_place(model.module, run, few)
+    place = find_place(model.module, run, few, data.task)
     module = copy.deepcopy(model.module)
     if place is not None and place.layer == layer.name and _is_plain(cut):
         linear = named_modules(unwrap(module))[place.module]

@@ -21,7 +21,7 @@ from repprobe.feeding import Fed
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.model import Model
-    from repprobe.data.dataset import Data
+    from repprobe.data.dataset import Data, Task
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ def head_place(model: Model, data: Data) -> Place | None:
 
     It has to be an `nn.Linear` with a bias that is called once, is given one vector per example
     that some weights have made, and shares its parameters with nothing. A softmax or log-softmax
-    may follow. Raises as `capture` does where the network cannot be run.
+    may follow where there are classes. Raises as `capture` does where the network cannot be run.
     """
     run, few = traced(model, data)
-    return find_place(model.module, run, few)
+    return find_place(model.module, run, few, data.task)
 
 
 def traced(model: Model, data: Data) -> tuple[Trace, Fed]:
@@ -58,7 +58,7 @@ def traced(model: Model, data: Data) -> tuple[Trace, Fed]:
         return run, few.with_x(few.x.long()) if run.integer_inputs else few
 
 
-def find_place(module: nn.Module, run: Trace, few: Fed) -> Place | None:
+def find_place(module: nn.Module, run: Trace, few: Fed, task: Task) -> Place | None:
     """Find the place in a network that has been traced on these examples; see `head_place`."""
     hidden = last_hidden(run)
     if hidden is None or not _is_vector(hidden, few):
@@ -75,7 +75,7 @@ def find_place(module: nn.Module, run: Trace, few: Fed) -> Place | None:
         linear = named_modules(root)[hidden.module]
         if layer is None or not _is_replaceable(root, linear):
             return None
-        if not _answers(root, linear, few):
+        if not _answers(root, linear, few, task):
             return None
     return Place(hidden.module, layer.name)
 
@@ -96,8 +96,8 @@ def _is_replaceable(root: nn.Module, linear: nn.Module) -> bool:
     return not any(p is own["weight"] or p is own["bias"] for p in elsewhere)
 
 
-def _answers(root: nn.Module, linear: nn.Module, few: Fed) -> bool:
-    """Whether the one output of the layer is the network's answer, up to a softmax."""
+def _answers(root: nn.Module, linear: nn.Module, few: Fed, task: Task) -> bool:
+    """Whether the one output of the layer is the network's answer, up to a softmax of classes."""
     made: list[Tensor] = []
 
     def hook(_module: nn.Module, _args: Any, output: Tensor) -> None:
@@ -114,6 +114,6 @@ def _answers(root: nn.Module, linear: nn.Module, few: Fed) -> bool:
         scores = made[0]
         found = answer.reshape(scores.shape)
         same = [scores]
-        if scores.shape[1] > 1:
+        if task == "classification":
             same += [scores.log_softmax(1), scores.softmax(1)]
         return any(torch.allclose(found, other, 1e-4, 1e-6) for other in same)

@@ -28,6 +28,42 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Intervention:
+    """The same intervention on one block after the other.
+
+    Attributes
+    ----------
+    effects : in the order of execution.
+    alike : layers whose blocks are not told apart from `best`: the paired 95 % interval of the
+        difference between the two figures holds 0.
+    """
+
+    effects: tuple[Effect, ...]
+    alike: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> list[Effect]:
+        """The effects that are numbers, the most harmful first."""
+        finite = (effect for effect in self.effects if math.isfinite(effect.change.value))
+        return sorted(finite, key=lambda effect: effect.change.value)
+
+    @property
+    def best(self) -> Effect | None:
+        """The effect with the highest figure, the earliest of equals; None without any."""
+        known = (effect for effect in self.effects if math.isfinite(effect.change.value))
+        return max(known, key=lambda effect: effect.change.value, default=None)
+
+    @property
+    def gains(self) -> bool:
+        """Whether the best is above the unchanged network beyond the error."""
+        return self.best is not None and self.best.change.low > 0
+
+    def of(self, layer: str | None) -> Effect | None:
+        """Return the effect on the block that ends at a layer; None where there is no such."""
+        return next((effect for effect in self.effects if effect.layer == layer), None)
+
+
+@dataclass(frozen=True)
 class Causal:
     """What rewinding and retraining one block at a time did.
 
@@ -39,9 +75,7 @@ class Causal:
     examples, of : test examples that all figures are of, and how many there are.
     earlier : what blocks were rewound to, e.g. "its initial weights".
     clean_labels : that blocks were retrained on.
-    rewound, retrained : the effects, in the order of execution.
-    alike : layers whose blocks, retrained, are not told apart from the one that wins back most:
-        the paired 95 % interval of the difference holds 0.
+    rewound, retrained : what that did.
     onset : where probes see damage begin; None if nowhere.
     compared : whether `onset` is known.
     """
@@ -53,20 +87,14 @@ class Causal:
     of: int
     earlier: str
     clean_labels: int
-    rewound: tuple[Effect, ...]
-    retrained: tuple[Effect, ...]
-    alike: tuple[str, ...] = ()
+    rewound: Intervention
+    retrained: Intervention
     onset: str | None = None
     compared: bool = False
 
     def beside(self, onset: str | None) -> Causal:
         """Return the same beside what probes say: the layer where damage begins, or None."""
         return replace(self, onset=onset, compared=True)
-
-    @property
-    def best(self) -> Effect | None:
-        """The retrained block that wins back most; None where no figure is a number."""
-        return max(_known(self.retrained), key=lambda e: e.change.value, default=None)
 
     @property
     def sentence(self) -> str:
@@ -76,98 +104,81 @@ class Causal:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for `run.json`; NaN as None."""
-
-        def plain(effect: Effect) -> dict[str, Any]:
-            change, low, high = (_finite(v) for v in effect.change)
-            return {
-                "layer": effect.layer,
-                "value": _finite(effect.value),
-                "change": change,
-                "low": low,
-                "high": high,
-            }
-
+        names = ("model", "metric", "examples", "of", "earlier", "clean_labels")
         return {
+            **{name: getattr(self, name) for name in names},
             "own": _finite(self.own),
-            "metric": self.metric,
-            "examples": self.examples,
-            "of": self.of,
-            "earlier": self.earlier,
-            "clean_labels": self.clean_labels,
-            "rewound": [plain(effect) for effect in self.rewound],
-            "retrained": [plain(effect) for effect in self.retrained],
-            "alike": list(self.alike),
+            "rewound": _plain(self.rewound),
+            "retrained": _plain(self.retrained),
             "sentence": self.sentence,
         }
 
     def _rewound(self) -> str:
-        known = sorted(_known(self.rewound), key=lambda e: e.change.value)
-        if not known:
+        known, best = self.rewound.known, self.rewound.best
+        if best is None:
             return ""
-        most, least = known[0], known[-1]
-        text = f"Rewinding the block of {most.layer} alone to {self.earlier} "
+        most = known[0]
         some = (
-            f" on {self.examples:,} of {self.of:,} test examples" if self.examples < self.of else ""
+            f" ({self.examples:,} of {self.of:,} test examples)" if self.examples < self.of else ""
         )
-        if len(known) == 1:
-            return f"{text}changes the network's own figure{some} by {self._signed(most.change)}."
-        if most.change.value >= 0:
-            return (
-                f"Rewinding one block alone to {self.earlier} costs nothing{some} (least gained: "
-                f"{most.layer}, {self._signed(most.change)}; most: {least.layer}, "
-                f"{self._signed(least.change)})."
+        cost = f"that of {most.layer} costs most ({self._signed(most.change)})"
+        if self.rewound.gains:
+            text = (
+                f"Rewound alone to {self.earlier}{some}, the block of {best.layer} gains most: "
+                f"{self._signed(best.change)}{_rest(self.rewound)}"
             )
-        if least.change.low > 0:
-            other = f"that of {least.layer} gains {self._signed(least.change)}"
-        else:
-            other = f"that of {least.layer} least ({self._signed(least.change)})"
-        return f"{text}costs most{some} ({self._signed(most.change)}), {other}."
+            return f"{text}; {cost}." if most.change.high < 0 else f"{text}."
+        text = f"Rewinding one block alone to {self.earlier} gains nothing beyond the error{some}"
+        if most is best or not most.change.high < 0:
+            return f"{text} (most: {best.layer}, {self._signed(best.change)})."
+        return f"{text}: {cost}, that of {best.layer} least ({self._signed(best.change)})."
 
     def _retrained(self) -> str:
-        best = self.best
+        best = self.retrained.best
         if best is None:
             return ""
         amount = self._signed(best.change)
         labels = f"{self.clean_labels:,} clean labels"
-        if not best.change.low > 0:
+        if not self.retrained.gains:
             return (
                 f"No block retrained alone on {labels} wins back anything beyond the error (most: "
                 f"{best.layer}, {amount})."
             )
-        if not self.alike:
-            rest = ", more than any other"
-        else:
-            rest = f"; {_listed(self.alike)} not told apart from it"
-        block = f"the block of {best.layer}"
-        return f"Retrained alone on {labels}, {block} wins back most: {amount}{rest}."
+        return (
+            f"Retrained alone on {labels}, the block of {best.layer} wins back most: {amount}"
+            f"{_rest(self.retrained)}."
+        )
 
     def _agreement(self) -> str:
-        """Say whether probes and interventions point to the same block."""
-        best = self.best
+        """Say whether probes and interventions point to the same block.
+
+        Rewinding to a state that gains tells where the harm is; retraining tells only where it
+        can be mended, since later blocks learn to make up for an earlier one.
+        """
+        decides = self.rewound.gains
+        found, done = (self.rewound, "rewinding") if decides else (self.retrained, "retraining")
+        best = found.best
         if not self.compared or best is None:
             return ""
-        gains = best.change.low > 0
+        decision = "; they correlate, this decides." if decides else "."
         if self.onset is None:
-            if not gains:
+            if not found.gains:
                 return "That agrees with the probes, which see no damage begin."
-            return "The probes see no damage begin; they correlate, this decides."
-        places = [effect.layer for effect in self.retrained]
-        if self.onset not in places:
-            return (
-                f"Probes see damage begin at {self.onset}, where no block with parameters ends "
-                "that could be retrained."
-            )
-        if gains and self.onset in (best.layer, *self.alike):
+            return f"Probes see no damage begin{decision}"
+        own = found.of(self.onset)
+        if own is None:
+            return f"Probes see damage begin at {self.onset}, where no block with parameters ends."
+        if found.gains and self.onset in (best.layer, *found.alike):
             return f"That agrees with the probes, which see damage begin at {self.onset}."
-        own = self.retrained[places.index(self.onset)]
         text = (
-            f"Probes see damage begin at {self.onset}, whose block retrained alone changes the "
-            f"figure by {self._signed(own.change)}"
+            f"Probes see damage begin at {self.onset}, whose block changes the figure by "
+            f"{self._signed(own.change)}"
         )
-        if not gains:
-            return f"{text}: no single block holds the harm. Probes correlate, this decides."
+        if not found.gains:
+            return f"{text}: no single block holds the harm."
+        places = [effect.layer for effect in found.effects]
         side = "before" if places.index(best.layer) < places.index(self.onset) else "after"
-        return f"{text}: what mends most lies {side} it. Probes correlate, this decides."
+        return f"{text}: what {done} mends most lies {side} it{decision}"
 
     def _signed(self, change: Figure) -> str:
         """Return a change with its interval: +0.2 points, −1.0 to +1.4."""
@@ -181,8 +192,28 @@ class Causal:
         return f"{value}{unit}{known}".replace("-", "−")
 
 
-def _known(effects: Sequence[Effect]) -> list[Effect]:
-    return [effect for effect in effects if math.isfinite(effect.change.value)]
+def _plain(done: Intervention) -> dict[str, Any]:
+    effects = [
+        {
+            "layer": effect.layer,
+            "value": _finite(effect.value),
+            **dict(zip(("change", "low", "high"), map(_finite, effect.change), strict=True)),
+        }
+        for effect in done.effects
+    ]
+    best = done.best
+    return {
+        "effects": effects,
+        "best": None if best is None else best.layer,
+        "alike": list(done.alike),
+    }
+
+
+def _rest(done: Intervention) -> str:
+    """Say whether the best is told apart from the others."""
+    if done.alike:
+        return f" ({_listed(done.alike)} not told apart from it)"
+    return ", more than any other" if len(done.effects) > 1 else ""
 
 
 def _listed(layers: Sequence[str]) -> str:

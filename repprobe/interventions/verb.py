@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.interventions.causal import Causal, Effect
+from repprobe.interventions.causal import Causal, Effect, Intervention
 from repprobe.probes.differences import UNKNOWN, Figure, paired
 from repprobe.probes.scores import ALL, Score, Scores
 
@@ -64,7 +64,11 @@ def intervene(
     `tune` with its early stopping; after 20,000 examples seen, but for 5 epochs at least and 50
     at most.
 
-    Blocks are those of `capture.blocks`; those without parameters are left out. The network
+    Only where rewinding gains does it tell which block holds the harm. Retraining tells where it
+    can be mended: later blocks learn to make up for an earlier one's damage, all the better the
+    fewer the clean labels.
+
+    Blocks are those of `capture.blocks.blocks`; those without parameters are left out. The network
     itself is not touched: all is done to copies.
 
     Parameters
@@ -107,21 +111,22 @@ def intervene(
     blank = Score(model.name, "", 0, width, "none", None, 0, "", "test", ALL, "", math.nan)
     unchanged, answered = own.of(module, blank)
     scores = Scores()
-    after: dict[str, Outcomes] = {}
 
-    def effects(stage: str, base: Score, versions: Versions) -> Iterator[Effect]:
-        for done, (layer, version) in enumerate(versions, start=1):
+    def intervention(stage: str, base: Score, versions: Versions) -> Intervention:
+        effects, after = [], {}
+        for layer, version in versions:
             row, after[layer] = own.of(version, replace(base, layer=layer, order=orders[layer]))
             scores.rows.append(row)
+            effects.append(Effect(layer, row.value, _difference(after[layer], answered)))
             if progress:
-                progress(stage, done, len(parts))
-            yield Effect(layer, row.value, _difference(after[layer], answered))
+                progress(stage, len(effects), len(parts))
+        return _with_alike(Intervention(tuple(effects)), after)
 
-    rewound = tuple(
-        effects("rewind", replace(blank, metric="rewound"), _rewound(module, parts, before.state))
-    )
+    earlier_blocks = _rewound(module, parts, before.state)
+    rewound = intervention("rewind", replace(blank, metric="rewound"), earlier_blocks)
+    tuned_blocks = _retrained(model, data, rows, parts, own, seed, device)
     base = replace(blank, metric="retrained", clean_labels=len(rows), seed=seed)
-    retrained = _retrained(model, data, rows, parts, own, seed, device)
+    retrained = intervention("retrain", base, tuned_blocks)
     causal = Causal(
         model=model.name,
         metric=own.metric,
@@ -131,17 +136,24 @@ def intervene(
         earlier=before.name,
         clean_labels=len(rows),
         rewound=rewound,
-        retrained=tuple(effects("retrain", base, retrained)),
+        retrained=retrained,
     )
-    if causal.best is None:
-        return scores, causal
-    best = causal.best.layer
+    return scores, causal
+
+
+def _with_alike(done: Intervention, after: Mapping[str, Outcomes]) -> Intervention:
+    """Add which blocks are not told apart from the best, from the outcomes after each."""
+    best = done.best
+    if best is None:
+        return done
     alike = (
-        layer
-        for layer, outcomes in after.items()
-        if layer != best and not _difference(after[best], outcomes).low > 0
+        effect.layer
+        for effect in done.effects
+        if effect.layer != best.layer
+        and math.isfinite(effect.value)
+        and not _difference(after[best.layer], after[effect.layer]).low > 0
     )
-    return scores, replace(causal, alike=tuple(alike))
+    return replace(done, alike=tuple(alike))
 
 
 def _rewound(module: nn.Module, parts: Parts, earlier: dict[str, Tensor]) -> Versions:

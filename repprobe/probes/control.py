@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 _STREAM = 212
 
-Fit = Callable[[Sequence[NDArray[np.int64]]], Sequence[NDArray[np.int64]]]
-"""From labellings (n,) to the classes (n,) that a probe fitted on each gives the same examples."""
+Fit = Callable[[NDArray[np.int64]], NDArray[np.int64]]
+"""From labels (n,) to the classes (n,) that a probe fitted on them gives the same examples."""
 
 
 class Control(NamedTuple):
@@ -38,13 +38,12 @@ def random_labels(true: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return true[np.argsort(keys, kind="stable")]
 
 
-def control_task(fit: Fit, true: NDArray[np.int64], seed: int) -> Control:
-    """Fit a probe to the true labels and one to random ones, both with the same settings.
+def control_task(fit: Fit, said: NDArray[np.int64], true: NDArray[np.int64], seed: int) -> Control:
+    """Fit a probe to random labels, as one was fitted to the true ones, which it says are `said`.
 
     Low selectivity says that the layer is wide enough to learn anything from these examples, so
     that its accuracy in sample is no sign of what it represents (Hewitt & Liang 2019; their
     figures are of words that were seen before, hence in sample).
     """
     random = random_labels(true, seed)
-    said_random, said_true = fit([random, true])
-    return Control(said_random == random, said_true == true)
+    return Control(fit(random) == random, said == true)

@@ -175,15 +175,13 @@ class _Task:
         return _Fitted(
             learned.held_out[learned.chosen].astype(np.int64),
             None if self.kind == "least-squares" else float(learned.tried[learned.chosen]),
-            control_task(lambda sets: self._in_sample(x, sets, strength), self.true, self.seed),
+            control_task(
+                lambda y: _said(x, self._paths(x, [y], [strength], None)[0]),
+                _said(x, right),
+                self.true,
+                self.seed,
+            ),
         )
-
-    def _in_sample(
-        self, x: NDArray[np.floating], labellings: Sequence[NDArray[np.int64]], strength: float
-    ) -> list[NDArray[np.int64]]:
-        """Return per labelling the classes (n,) of the examples by a probe fitted on it."""
-        paths = self._paths(x, labellings, [strength], None)
-        return [(x @ p.coefficients[0] + p.intercepts[0]).argmax(axis=1) for p in paths]
 
     def _paths(
         self,
@@ -199,6 +197,12 @@ class _Task:
         return self.engine.ridge(
             x, [one_hot(y, self.classes) for y in labellings], grid, folds, judges
         )
+
+
+def _said(x: NDArray[np.floating], path: Path) -> NDArray[np.int64]:
+    """Return the classes (n,) that the best point of a path gives the examples it was fitted on."""
+    scores = x @ path.coefficients[path.best] + path.intercepts[path.best]
+    return np.asarray(scores.argmax(axis=1))
 
 
 def _named(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> NDArray[np.float32]:

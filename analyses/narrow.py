@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from torch import nn
+from torch import Tensor, nn
 
 from repprobe.zoo.cifar_resnet import BasicBlock
 
@@ -33,6 +33,31 @@ def resnet(num_classes: int = 10, in_channels: int = 1) -> nn.Module:
             linear=nn.Linear(24, num_classes),
         )
     )
+
+
+def gnn(num_classes: int = 10, in_features: int = 1) -> nn.Module:
+    """Return two rounds of messages, of 48 and 24 features, and the maximum over nodes."""
+    return _GNN(num_classes, in_features)
+
+
+class _GNN(nn.Module):
+    def __init__(self, num_classes: int, in_features: int) -> None:
+        from torch_geometric.nn import MaxAggregation
+
+        from repprobe.zoo.message_round import MessageRound
+
+        super().__init__()
+        self.round1 = MessageRound(in_features, 48, "sum")
+        self.round2 = MessageRound(48, 24, "sum")
+        self.pool = MaxAggregation()
+        self.output = nn.Linear(24, num_classes)
+
+    def forward(
+        self, x: Tensor, edge_index: Tensor, batch: Tensor, batch_size: int | None = None
+    ) -> Tensor:
+        x = self.round2(self.round1(x, edge_index), edge_index)
+        out: Tensor = self.output(self.pool(x, batch, dim_size=batch_size))
+        return out
 
 
 def _convolution(before: int, after: int, size: int) -> nn.Sequential:

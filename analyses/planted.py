@@ -71,25 +71,28 @@ def images() -> tuple[Data, Data, Data]:
 
 
 def graphs() -> tuple[Data, Data, Data]:
-    """Return three parts of the training graphs whose maximum degree is asked for."""
+    """Return three parts of generated graphs, in ten classes by their maximum degree."""
     from repprobe import load_data
 
     data = load_data("max-degree:10000")
-    clean = _rows(data.train, 2000, 5000)
+    edges = np.quantile(data.train.labels, np.arange(1, 10) / 10)
+    every = replace(data.train, labels=np.digitize(data.train.labels, edges).astype(np.int64))
+    data = replace(data, task="classification", classes=tuple(f"tenth {i}" for i in range(1, 11)))
+    clean = _rows(every, 3000, 6000)
     return (
-        replace(data, train=_rows(data.train, 0, 2000)),
-        replace(data, train=clean, test=_rows(data.train, 5000, 7000)),
-        replace(data, train=clean, test=_rows(data.train, 7000, 10_000)),
+        replace(data, train=_rows(every, 0, 3000), test=_rows(every, 6000, 8000)),
+        replace(data, train=clean, test=_rows(every, 6000, 8000)),
+        replace(data, train=clean, test=_rows(every, 8000, 10_000)),
     )
 
 
 NARROW = Path(__file__).with_name("narrow.py")
 
 NETWORKS = {
-    "MLP": Network("zoo:mlp", images, {"hidden": [64, 32, 16, 8]}, 10),
+    "MLP": Network("zoo:mlp", images, {"hidden": [96, 24]}, 10),
     "CNN": Network(f"{NARROW}:cnn", images, {}, 10),
     "ResNet": Network(f"{NARROW}:resnet", images, {}, 10),
-    "GNN": Network("zoo:max-sum-gnn", graphs, {"hidden": 16}, 30),
+    "GNN": Network(f"{NARROW}:gnn", graphs, {}, 20),
 }
 
 WIDTH = 128
@@ -119,7 +122,7 @@ def shuffled_weights(model: Model, keys: Sequence[str], seed: int) -> Model:
 
 
 def noisy_weights(model: Model, keys: Sequence[str], seed: int) -> Model:
-    """Return a copy with Gaussian noise on weights, three times as large as they spread."""
+    """Return a copy with Gaussian noise on weights, five times as large as they spread."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -128,7 +131,7 @@ def noisy_weights(model: Model, keys: Sequence[str], seed: int) -> Model:
     for key in (key for key in keys if key in parameters and parameters[key].ndim > 1):
         values = parameters[key].detach()
         noise = torch.randn(values.shape, generator=generator)
-        new[key] = values + 3 * values.std() * noise
+        new[key] = values + 5 * values.std() * noise
     return _with(model, new)
 
 

@@ -40,9 +40,7 @@ class Comparison:
         cls, before: Floats, after: Floats, classes: int, spread: float | None = None
     ) -> Comparison:
         """Compare outcomes (n,), as in `probes.outcomes.Outcomes`; see `gain_interval`."""
-        sides = [
-            wilson(float(o.sum()), len(o)) if classes else mean_interval(o) for o in (before, after)
-        ]
+        sides = [_figure(outcomes, classes) for outcomes in (before, after)]
         return cls(len(after), sides[0], sides[1], gain_interval(after, before, spread))
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,6 +97,14 @@ def in_points(value: float, classes: int) -> str:
 def span(low: float, high: float, classes: int) -> str:
     """Return the ends of an interval of differences, in the unit of `in_points`."""
     return f"{100 * low:+.1f} to {100 * high:+.1f}" if classes else f"{low:+.3f} to {high:+.3f}"
+
+
+def _figure(outcomes: Floats, classes: int) -> Figure:
+    if not classes:
+        return mean_interval(outcomes)
+    # estimates of outcomes may leave the range of right and wrong ones
+    count = len(outcomes)
+    return wilson(min(max(float(outcomes.sum()), 0.0), count), count)
 
 
 def _enough(held_out: Comparison, available: int) -> str:

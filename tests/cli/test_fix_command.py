@@ -1,0 +1,106 @@
+"""`repprobe fix` as a user calls it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from repprobe.runs import read_run
+
+NOISY = Path(__file__).resolve().parents[2] / "examples" / "noisy-digits.pt"
+ASK = ("fix", NOISY, "--data", "digits")
+QUICK = ("--probe", "ridge", "--width", 64)
+
+
+def test_the_table_and_the_file(repprobe, tmp_path):
+    result = repprobe(*ASK, *QUICK, "--clean", 200, "--cut", "stage1.relu*", "-o", "fixed.pt")
+    assert result.status == 0, result.err
+    lines = result.out.splitlines()
+    assert lines[0].startswith("noisy-digits: zoo:small-cnn")
+    assert "of bootstrap samples the best layer" in lines[1]
+    decides = next(line for line in lines if line.endswith("decides"))
+    assert decides.startswith("200 held-out clean labels")
+    assert "fixed.pt: the fixed network, which repprobe.load opens" in result.out
+    assert "Next: repprobe layers fixed.pt --data digits" in result.out
+    assert "200 of 200 clean labels are of examples the network was trained on" in result.err
+    assert (tmp_path / "fixed.pt").is_file()
+    following = repprobe(
+        *("layers", "fixed.pt", "--data", "digits", "--clean", 60, *QUICK, "-o", "run")
+    )
+    assert following.status == 0, following.err
+
+
+def test_without_a_gain_nothing_is_written(repprobe, tmp_path):
+    ask = (*ASK, "--clean", 60, "--cut", "linear", "-o", "fixed.pt")
+    result = repprobe(*ask)
+    assert result.status == 2
+    assert "60 held-out clean labels" in result.out
+    last = result.err.splitlines()[-1]
+    assert last.startswith("repprobe: nothing was written: ")
+    assert last.endswith("--force writes it all the same.")
+    assert not list(tmp_path.iterdir())
+    told = repprobe(*ask, "--json")
+    assert told.status == 2
+    found = json.loads(told.out)
+    assert found["written"] is False
+    assert found["refusal"] in last
+    assert not list(tmp_path.iterdir())
+    forced = repprobe(*ask, "--force")
+    assert forced.status == 0
+    assert "in the form of the file it came from" in forced.out
+    assert (tmp_path / "fixed.pt").is_file()
+
+
+def test_json_is_all_that_stdout_holds(repprobe):
+    result = repprobe(*ASK, *QUICK, "--clean", 200, "--cut", "stage1.relu2", "-o", "f.pt", "--json")
+    assert result.status == 0, result.err
+    found = json.loads(result.out)
+    assert found["written"] is True
+    assert found["cut"]["layer"] == "stage1.relu2"
+    assert found["held_out"]["gain"]["low"] > 0
+    assert found["test"]["after"]["value"] > found["test"]["before"]["value"]
+    assert found["models"][0]["sha256"]
+    assert found["command"][:2] == ["repprobe", "fix"]
+
+
+def test_a_budget_writes_a_run_and_no_network(repprobe, tmp_path):
+    result = repprobe(*ASK, *QUICK, "--cut", "stage1.relu2", "--budget", "5,20", "--seeds", 2)
+    assert result.status == 0, result.err
+    assert "labels per class" in result.out
+    assert "network itself" in result.out
+    folder = tmp_path / "runs" / "noisy-digits-digits-budget"
+    assert read_run(folder).scores.budgets == [50, 200]
+    assert [p.name for p in tmp_path.iterdir()] == ["runs"]
+    told = repprobe(*ASK, *QUICK, "--cut", "stage1.relu2", "--budget", "5", "-o", "b", "--json")
+    found = json.loads(told.out)
+    assert found["budgets"][0]["per_class"] == 5
+    assert {f["clean_labels"] for f in found["figures"]} == {0, 50}
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--clean", "60"), "-o fixed.pt"),
+        (("--clean", "60", "-o", NOISY), "is the input"),
+        (("--clean", "60", "-o", "f.pt", "--cut", "stage1.rellu1"), "stage1.relu1"),
+        (("--clean", "60,70", "-o", "f.pt"), "--budget"),
+        (("--clean", "10", "-o", "f.pt"), "two per class"),
+        (("--clean", "60", "-o", "no/f.pt"), "no folder 'no'"),
+        (("--clean", "60", "-o", "."), "is a folder"),
+        (("--clean", "60", "-o", "f.pt", "--export", "f.pt"), "is the checkpoint to be written"),
+        (("--clean", "60", "-o", "f.pt", "--probe", "knn"), "knn"),
+        (("--clean", "60", "-o", "f.pt", "--then", "finetun"), "finetune"),
+        (("--clean", "60", "-o", "f.pt", "--blocks", "stage1.*"), "--then finetune"),
+        (("--clean", "60", "-o", "f.pt", "--seeds", "3"), "--budget"),
+        (("--budget", "5,x"), "5,x"),
+        (("--budget", "5", "--export", "f.pt2"), "--export"),
+        (("--budget", "1000"), "1,438"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(repprobe, tmp_path, options, named):
+    result = repprobe(*ASK, *options)
+    assert result.status == 2
+    assert result.out == ""
+    assert named in result.err.splitlines()[-1]
+    assert len(result.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())

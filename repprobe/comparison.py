@@ -38,6 +38,11 @@ class Comparison:
     Attributes
     ----------
     models : of each network that was asked for and is finished, where it came from.
+
+    Raises
+    ------
+    UsageError, CheckpointError
+        Blocks are to be rewound, and what to is of another architecture or cannot be had.
     """
 
     def __init__(
@@ -48,6 +53,12 @@ class Comparison:
         given: NDArray[np.int64] | None,
         earlier: Model | None,
     ) -> None:
+        self._intervenes = measurement.settings.causal or earlier is not None
+        if self._intervenes:
+            from repprobe.interventions.earlier import earlier_state
+
+            for network in lineup.examined:
+                earlier_state(network.model, earlier, measurement.settings.seed)
         compares = bool(lineup.references or lineup.fresh)
         self._lineup = lineup
         self._measurement = replace(measurement, sketches=compares)
@@ -124,7 +135,7 @@ class Comparison:
         sample = learned(model, how.data, self._given, seed) if asked else None
         measured = how.of(name, model, sample)
         scores, notes = measured.scores, measured.notes
-        if asked and (how.settings.causal or self._earlier is not None):
+        if asked and self._intervenes:
             scores += self._intervene(network)
         if measured.sketch is not None:
             self._sketches[name] = measured.sketch
@@ -183,9 +194,9 @@ class Comparison:
             random=random,
             margin=self._measurement.settings.margin,
         )
-        memorized = self._memorized[name]
+        memorized, causal = self._memorized[name], self._causal.get(name)
         return replace(
             diagnosis,
             memorization=None if memorized is None else Memorization.of(memorized),
-            causal=self._causal.get(name),
+            causal=None if causal is None else causal.beside(diagnosis.onset),
         )

@@ -202,7 +202,8 @@ class _Task:
 def _said(x: NDArray[np.floating], path: Path) -> NDArray[np.int64]:
     """Return the classes (n,) that the best point of a path gives the examples it was fitted on."""
     scores = x @ path.coefficients[path.best] + path.intercepts[path.best]
-    return np.asarray(scores.argmax(axis=1))
+    said: NDArray[np.int64] = scores.argmax(axis=1)
+    return said
 
 
 def _named(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -40,11 +40,21 @@ class Score:
         them; None where there is none.
     clean_labels : number of clean labels the probe was fitted on; 0 where none was fitted.
     seed : of the draw of clean labels; "all" sums up several draws; "" for `output`.
-    split : "test", "validation" (clean labels, each by a fit without it) or "train".
+    split : "test", "validation" (clean labels, each by a fit without it), "train", or training
+        examples by the labels the network learned, "corrupted" or "uncorrupted".
     group : "all" or a class name.
-    metric : "accuracy", "r2", "mse", "mae", "mape"; about the fit: "converged" (1 or 0),
-        "gradient_norm"; about the features: "non_finite" (share of examples with NaN or
-        infinity).
+    metric : what the figure is.
+
+        - Of answers: "accuracy", "r2", "mse", "mae", "mape".
+        - Of the fit: "converged" (1 or 0), "gradient_norm".
+        - Of the features: "non_finite" (share of examples with NaN or infinity), "cka" to a
+          reference, "effective_rank".
+        - Of two figures on the same test examples: "damage" (reference − model), "over_input",
+          "over_random".
+        - Of memorization: "given" and "true" (share of corrupted examples for which a fit
+          without them gives the noisy or the true label), "control" and "selectivity",
+          "prediction_depth" (mean, in layers).
+        - Of the network after an intervention on the layer's block: "rewound", "retrained".
     value, low, high : the figure and its 95 % interval; NaN where it could not be had.
     """
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import torch
 from torch import nn
 
 from repprobe import tuning
+from repprobe.capture.blocks import blocks
 from repprobe.checkpoints import Model, Preprocessing, load_model
-from repprobe.data import ArrayPart, Data, draws, load_data
+from repprobe.data import ArrayPart, Data, Graphs, draws, load_data
 from repprobe.errors import UnknownNameError, UsageError
+from repprobe.interventions import intervene, verb
 from repprobe.training import architecture
 from repprobe.tuning import tune
 
@@ -180,6 +183,43 @@ def test_graphs():
     losses = [record["held_out"] for record in tuned.history]
     assert tuned.best_epoch > 0
     assert losses[tuned.best_epoch] < losses[0]
+
+
+class Ring:
+    """Some nodes of a ring, whose features tell their class."""
+
+    whole = True
+
+    def __init__(self, nodes, count=40):
+        self.nodes, self.labels = nodes, nodes // (count // 2)
+        around = np.arange(count)
+        self.edges = np.stack([around, (around + 1) % count])
+        self.x = np.eye(2, dtype=np.float32)[around // (count // 2)]
+
+    def __len__(self):
+        return len(self.nodes)
+
+    def inputs(self, indices):
+        nodes = self.nodes[indices]
+        return Graphs(self.x, self.edges, np.zeros(len(self.x), np.int64), len(nodes), nodes)
+
+
+def test_nodes_of_one_graph(monkeypatch):
+    from torch_geometric.nn import GCN
+
+    monkeypatch.setattr(verb, "EPOCHS", (2, 2))
+    parts = Ring(np.arange(0, 40, 2)), Ring(np.arange(1, 40, 2))
+    data = Data("ring", *parts, "classification", ("a", "b"), 1.0, "ring")
+    torch.manual_seed(0)
+    model = model_of(GCN(2, 4, 2, out_channels=2))
+    tuned = tune(model, data, np.arange(20), epochs=30, batch_size=4, learning_rate=0.05)
+    with torch.no_grad():
+        answers = tuned.module(torch.from_numpy(parts[1].x), torch.from_numpy(parts[1].edges))
+    right = answers.argmax(1).numpy()[parts[1].nodes] == parts[1].labels
+    assert right.mean() > 0.9
+    scores, causal = intervene(replace(model, module=tuned.module), data, rows=np.arange(20))
+    assert causal.own == right.mean()
+    assert [r.layer for r in scores.where(metric="retrained")] == list(blocks(model, data))
 
 
 def test_types_stay_as_they_were():

@@ -42,10 +42,11 @@ def show(fix: Fix, data: str) -> None:
             else "which repprobe.load opens"
         )
         say(f"\n{fix.written}: the fixed network, {form}.")
-        following = ["repprobe", "layers", str(fix.written), "--data", data]
-        say(f"\nNext: {shlex.join(following)}")
     if fix.exported is not None:
         say(f"\n{fix.exported}: a program that runs without repprobe.")
+    if fix.written is not None:
+        following = ["repprobe", "layers", str(fix.written), "--data", data]
+        say(f"\nNext: {shlex.join(following)}")
 
 
 def print_json(fix: Fix) -> None:
@@ -108,7 +109,7 @@ _ENDS = ("value", "low", "high")
 
 def _cut(fix: Fix) -> str:
     cut = fix.cut
-    value = f"{_value(cut.validation[cut.layer], bool(fix.classes))} on held-out clean labels"
+    value = f"{_value(cut.validation[cut.layer], bool(fix.classes))} by cross-validation"
     text = f"cut after '{cut.layer}', {value}"
     if len(cut.validation) == 1:
         return text

@@ -125,13 +125,10 @@ class DamageHeatmap:
             columns=[Column(name, brief=brief) for name in self.columns],
             values=np.vectorize(style.scaled)(self.values, self.metric),
             texts=[
-                [
-                    style.number(v, self.metric, 0 if brief else 1) if math.isfinite(v) else ""
-                    for v in row
-                ]
+                [_text(v, self.metric, 0 if brief else 1) if math.isfinite(v) else "" for v in row]
                 for row in self.values.tolist()
             ],
-            label="Damage (R²)" if self.metric == "r2" else "Damage (points of accuracy)",
+            label="Damage (R²)" if self.metric == "r2" else "Damage (points)",
             limits=(-end, end),
             cmap=style.DIVERGING,
             ticks=lambda _: np.linspace(-end, end, 5).tolist(),
@@ -150,7 +147,7 @@ class DamageProfile:
     Attributes
     ----------
     metric : "accuracy" or "r2".
-    model, reference : what they are called.
+    model, reference : what they are called; "" where the reference is not known.
     layers : names from `input` to `output`.
     own, theirs : layer to the test figure of the model and of the reference, with intervals.
     damage : layer to the damage, with its interval.
@@ -205,7 +202,7 @@ class DamageProfile:
         elif references:
             name = references[0]
         else:
-            name = "reference" if any(la == best for la in damage) else f"its best layer, {best}"
+            name = "" if best in damage else f"its best layer, {best}"
         return cls(table.metric, model, name, table.layers, own, theirs, damage, onset)
 
     def draw(self, *, title: str | None = None, note: str = "") -> Axes:
@@ -222,13 +219,13 @@ class DamageProfile:
             Curve.of(self.own, self.layers, self.metric, mine),
         ]
         keys = [
-            Key(f"reference: {self.reference}", other, "o"),
+            Key(f"reference: {self.reference}" if self.reference else "reference", other, "o"),
             Key(self.model, mine, "o"),
             Key("damage: reference minus model, in points at the right", style.WORSE, area=True),
         ]
         if self.metric == "r2":
             keys[2] = Key("damage: reference minus model, at the right", style.WORSE, area=True)
-        label = style.metric_label(self.metric)
+        label = f"{style.metric_label(self.metric)}\n95{style.NBSP}% intervals"
         page = DepthPage(
             layers=self.layers,
             panels=[DepthPanel(label, curves, shaded=True)],
@@ -244,11 +241,17 @@ class DamageProfile:
             value, low, high = self.damage.get(layer, MISSING)
             if not math.isfinite(value):
                 continue
-            remarks[row] = style.number(value, self.metric)
+            remarks[row] = _text(value, self.metric)
             if layer == self.onset:
-                ends = f"{style.number(low, self.metric)} to {style.number(high, self.metric)}"
+                ends = f"{_text(low, self.metric)} to {_text(high, self.metric)}"
                 remarks[row] += f" ({ends}), begins" if math.isfinite(low) else ", begins"
         return remarks
+
+
+def _text(value: float, metric: str, decimals: int = 1) -> str:
+    """Return the figure as text, nothing being no less than 0."""
+    text = style.number(value, metric, decimals)
+    return text if text.strip("−0.") else text.lstrip("−")
 
 
 def _models(found: Mapping[tuple[str, str], Point]) -> list[str]:

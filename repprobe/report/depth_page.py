@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -42,7 +41,7 @@ _ACROSS, _DOWN = 0.16, 0.1
 
 @dataclass(frozen=True)
 class Key:
-    """An entry of the legend: a curve, a mark ("<"), or a shaded area."""
+    """An entry of the legend: a curve, a mark without a line, or a shaded area."""
 
     text: str
     color: str
@@ -51,6 +50,7 @@ class Key:
     dotted: bool = False
     filled: bool = True
     area: bool = False
+    line: bool = True
 
     def handle(self) -> Artist:
         """Return the sample that stands before the text."""
@@ -66,7 +66,7 @@ class Key:
             marker=self.marker,
             ms=4.2,
             mfc=self.color if self.filled else "white",
-            lw=0 if self.marker == "<" else 1.1,
+            lw=1.1 if self.line else 0,
             ls=DOTTED if self.dotted else DASHED if self.dashed else "-",
         )
 
@@ -116,7 +116,10 @@ class DepthPage:
             figure.clear()
 
         titles = [ruler.wrap(p.title, style.NOTE, plot) for p in self.panels]
-        labels = [ruler.wrap(p.label, style.LABEL, plot) for p in self.panels]
+        labels = [
+            [line for part in p.label.split("\n") for line in ruler.wrap(part, style.LABEL, plot)]
+            for p in self.panels
+        ]
         above = max(map(len, titles)) * leading(style.NOTE) + 0.05 * any(map(bool, titles))
         tick = leading(style.NOTE) + 0.06
         below = tick + max(map(len, labels)) * leading(style.LABEL) + 0.04
@@ -147,11 +150,10 @@ class DepthPage:
 
     def _fit_keys(self, ruler: Ruler, width: float) -> list[Key]:
         """Break the keys' texts into lines, and leave some out where they are many."""
-        step = max(math.ceil(len(self.keys) / MOST_KEYS), 1)
         room = width - HANDLE
         return [
             replace(key, text="\n".join(ruler.wrap(key.text, style.NOTE, room)))
-            for key in self.keys[::step]
+            for key in thinned(self.keys, MOST_KEYS)
         ]
 
     def _remark(self, ax: Axes, stack: Stack) -> None:
@@ -170,6 +172,12 @@ class DepthPage:
                 parse_math=False,
                 annotation_clip=False,
             )
+
+
+def thinned(keys: list[Key], most: int) -> list[Key]:
+    """Return at most so many of the keys, evenly spread, the first and the last among them."""
+    places = np.linspace(0, len(keys) - 1, min(len(keys), most)).round().astype(int)
+    return [keys[place] for place in places]
 
 
 def _legend(ax: Axes, keys: list[Key]) -> Legend:

@@ -28,10 +28,13 @@ class Curve:
     ----------
     points : `(n_layers, 3)`, the figures and their 95 % intervals, in the unit of the axis; NaN
         where there is none.
+    failed : `(n_layers,)`, where the line breaks, since the figure of a layer could not be had;
+        layers that are not there are bridged.
     color, marker, dashed : how it is drawn.
     """
 
     points: NDArray[np.float64]
+    failed: NDArray[np.bool_]
     color: str
     marker: str = "o"
     dashed: bool = False
@@ -41,9 +44,10 @@ class Curve:
         cls, found: Mapping[str, Point], layers: Sequence[str], metric: str, color: str
     ) -> Curve:
         """Take the figures of the layers; those of `metric` "r2" or "" keep their unit."""
-        points = [found.get(layer, MISSING) for layer in layers]
         scale = 1.0 if metric in ("r2", "") else 100.0
-        return cls(scale * np.array(points, np.float64).reshape(-1, 3), color)
+        points = scale * np.array([found.get(layer, MISSING) for layer in layers])
+        there = np.array([layer in found for layer in layers])
+        return cls(points, there & np.isnan(points[:, 0]), color)
 
     def draw(
         self,
@@ -57,10 +61,19 @@ class Curve:
         values, low, high = self.points.T
         known = np.isfinite(values)
         spanned = known & np.isfinite(low) & np.isfinite(high)
-        band, ends, chain = spanned & inner, spanned & ~inner, known & inner
-        faint: dict[str, Any] = {"color": self.color, "alpha": 0.18, "lw": 0, "zorder": 1}
-        if band.any():
-            ax.fill_betweenx(rows[band], low[band], high[band], **faint)
+        chain = inner & (known | self.failed)
+        if (spanned & inner).any():
+            ax.fill_betweenx(
+                rows[chain],
+                low[chain],
+                high[chain],
+                where=spanned[chain],
+                color=self.color,
+                alpha=0.18,
+                lw=0,
+                zorder=1,
+            )
+        ends = spanned & ~inner
         if ends.any():
             ax.hlines(rows[ends], low[ends], high[ends], color=self.color, lw=0.9, zorder=zorder)
         line: dict[str, Any] = {
@@ -69,7 +82,7 @@ class Curve:
             "ls": DASHED if self.dashed else "-",
         }
         ax.plot(values[chain], rows[chain], zorder=zorder, **line)
-        for which, filled in ((chain, not self.dashed), (known & ~inner, False)):
+        for which, filled in ((known & inner, not self.dashed), (known & ~inner, False)):
             if which.any():
                 ax.plot(
                     values[which],
@@ -129,12 +142,12 @@ class DepthPanel:
             ax.axvline(self.upright, color=style.SOFT, lw=0.8, ls=DOTTED, zorder=1)
         if self.shaded:
             self._shade(ax, rows)
-        for at, curve in enumerate(self.curves):
-            curve.draw(ax, rows, inner, 18 * stack.sizes.pitch, 2 + at)
-        for place, color, filled in self.marks:
+        for place, curve in enumerate(self.curves):
+            curve.draw(ax, rows, inner, 18 * stack.sizes.pitch, 2 + place)
+        for at, color, filled in self.marks:
             ax.plot(
                 high,
-                np.interp(place, np.arange(len(rows)), rows),
+                np.interp(at, np.arange(len(rows)), rows),
                 "<",
                 ms=5,
                 mfc=color if filled else "white",
@@ -153,7 +166,7 @@ class DepthPanel:
             ax.set_title(self.title, size=style.NOTE, loc="left", pad=3)
 
     def _span(self) -> tuple[float, float]:
-        figures = np.concatenate([curve.points.ravel() for curve in self.curves])
+        figures = np.array([curve.points for curve in self.curves])
         drawn = figures[np.isfinite(figures)]
         if not drawn.size:
             return (1.0, 10.0) if self.log else (0.0, 1.0)
@@ -181,9 +194,11 @@ class DepthPanel:
 
 def _name_decades(ax: Axes, low: float, high: float) -> None:
     """Name round numbers on a logarithmic axis, as many as there is room for."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    between = (1,) if high / low > 30 else (1, 2, 5)
-    ax.xaxis.set_major_locator(LogLocator(subs=between))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_locator(NullLocator())
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        named = [s * 10.0**p for p in range(first, last + 1) for s in steps]
+        named = [value for value in named if low <= value <= high]
+        if len(named) <= 5:
+            break
+    ax.set_xticks(named, [f"{value:g}" for value in named])
+    ax.set_xticks([], minor=True)

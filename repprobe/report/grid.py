@@ -27,12 +27,12 @@ class Column:
     ----------
     name : what stands above it.
     brief : whether its numbers are short: classes have two digits.
-    extra : whether it stands behind the others and is no wider than it need be.
+    extra : what it is if it stands behind the others, set apart and no wider than it need be.
     """
 
     name: str
     brief: bool = False
-    extra: bool = False
+    extra: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ that others are compared with, the network itself after something was done to on
 INTERVENTIONS = ("rewound", "retrained")
 """Metrics of the network's own figure after a layer's block was changed."""
 
+_APART = ("reference", "intervention")
+
 MANY_EPOCHS = 8
 """Epochs past which their columns are narrow, with numbers of two digits."""
 
@@ -158,7 +160,7 @@ class LayerHeatmap:
         return Cells(
             layers=self.layers,
             columns=[
-                Column(name, brief=b, extra=kind in ("reference", "intervention"))
+                Column(name, brief=b, extra=kind * (kind in _APART))
                 for name, kind, b in zip(self.columns, self.kinds, brief, strict=True)
             ],
             values=np.vectorize(style.scaled)(self.values, self.metric),

@@ -117,7 +117,7 @@ class MemorizationProfile:
         if single and self.selectivity:
             found = {la: point for (_, la), point in self.selectivity.items()}
             curve = Curve.of(found, self.layers, "accuracy", style.INK)
-            panels.append(DepthPanel("Selectivity of the probe (points)", [curve]))
+            panels.append(DepthPanel("Selectivity (points)", [curve]))
         page = DepthPage(self.layers, panels, self._keys())
         return page.draw((self.models[0] if single else "") if title is None else title, note)
 
@@ -128,7 +128,7 @@ class MemorizationProfile:
             curve = Curve.of(found, self.layers, "accuracy", style.color(_LABELS[metric]))
             curves.append(replace(curve, dashed=probe == "knn"))
         return DepthPanel(
-            f"Corrupted examples (%), 95{style.NBSP}% intervals",
+            f"Corrupted examples (%)\n95{style.NBSP}% intervals",
             curves,
             upright=100 * self.chance,
             limits=(-3, 103),
@@ -159,7 +159,13 @@ class MemorizationProfile:
             for knn in (probe == "knn",)
         ]
         keys += [
-            Key(f"mean prediction depth of {split} examples", style.INK, "<", filled=filled)
+            Key(
+                f"mean prediction depth of {split} examples",
+                style.INK,
+                "<",
+                filled=filled,
+                line=False,
+            )
             for split, filled in ((CORRUPTED, True), (UNCORRUPTED, False))
             if any(s == split for _, s in self.depths)
         ]

@@ -11,7 +11,7 @@ import numpy as np
 from repprobe.errors import DataError
 from repprobe.probes.scores import OUTPUT, Scores
 from repprobe.report import style
-from repprobe.report.depth_page import DepthPage, Key
+from repprobe.report.depth_page import DepthPage, Key, thinned
 from repprobe.report.depth_panel import Curve, DepthPanel
 from repprobe.report.order import in_order
 from repprobe.report.table import Point, Table, depth_order
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Points = dict[tuple[str, str], Point]
 """Model and layer to a figure."""
+
+FEW_EPOCHS = 6
+"""Epochs that the legend names; the others lie between them."""
 
 _WIDE_RANGE = 20.0
 """Ratio of largest to smallest rank past which the axis is logarithmic."""
@@ -91,8 +94,8 @@ class SimilarityProfile:
         note : a sentence to stand below the title.
         """
         colors = [style.color(place) for place in range(len(self.models))]
+        count = sum(name.startswith("epoch ") for name in self.names) * self.by_epoch
         if self.by_epoch:
-            count = sum(name.startswith("epoch ") for name in self.names)
             colors[:count] = style.depth_colors(count)
         marks = ["o" if self.by_epoch else style.marker(m) for m in range(len(self.models))]
         kinds = list(zip(self.models, colors, marks, strict=True))
@@ -119,14 +122,14 @@ class SimilarityProfile:
             panels.append(
                 DepthPanel("CKA to the reference", drawn, limits=(min(lowest, 0) - 0.04, 1.04))
             )
-        if any(_has(self.ranks, model) for model in self.models):
-            drawn = curves(self.ranks)
-            values = np.concatenate([c.points[:, 0] for c in drawn])
-            wide = bool(np.nanmax(values) > _WIDE_RANGE * np.nanmin(values))
-            panels.append(DepthPanel("Effective rank", drawn, log=wide))
+        ranks = [rank for rank, _, _ in self.ranks.values() if np.isfinite(rank)]
+        wide = bool(ranks) and max(ranks) > _WIDE_RANGE * min(ranks)
+        panels.append(DepthPanel("Effective rank", curves(self.ranks), log=wide))
         keys = [
             Key(name, color, mark) for name, (_, color, mark) in zip(self.names, kinds, strict=True)
         ]
+        if self.by_epoch:
+            keys = [*thinned(keys[:count], FEW_EPOCHS), *keys[count:]]
         several = len(self.models) > 1
         page = DepthPage(self.layers, panels, keys if several else [])
         return page.draw(("" if several else self.models[0]) if title is None else title, note)

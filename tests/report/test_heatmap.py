@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from score_builders import CIFAR10, RESNET20, build, deep, together
+from score_builders import CIFAR10, RESNET20, build, deep, intervened, together
 
 from repprobe.report import LayerHeatmap, style
 
@@ -183,3 +183,74 @@ def test_values_keep_nan_where_there_is_no_figure():
     assert heatmap.values[0, 0] == 0.4
     assert math.isnan(heatmap.values[1, 0])
     assert not heatmap.absent.any()
+
+
+def gaps(axes):
+    """Return after which columns there is a gap."""
+    edges = axes.collections[0].get_coordinates()[0, :, 0]
+    centres = axes.get_xticks()
+    widths = np.diff(edges)
+    narrow = [e for e, w in zip(edges, widths, strict=False) if w < 0.1]
+    return [int(np.searchsorted(centres, edge)) for edge in narrow]
+
+
+def test_references_stand_apart_behind_the_classes():
+    scores = together(build(model="noisy"), build({"bn1": 0.7}, [], model="twin"))
+    heatmap = LayerHeatmap.from_scores(scores, references=["twin"])
+    assert heatmap.columns == ["all", *CIFAR10, "twin"]
+    assert heatmap.model == "noisy"
+    assert heatmap.values[heatmap.layers.index("bn1"), [0, -1]].tolist() == [0.39, 0.7]
+    assert heatmap.best[0] == heatmap.layers.index("layer3.2")
+    assert heatmap.best[11] == heatmap.layers.index("bn1")
+    axes = heatmap.draw()
+    assert gaps(axes) == [1, 11]
+    assert axes.get_xlabel() == "class"
+
+
+def test_references_stand_apart_behind_the_models():
+    names = ["random", "a", "b"]
+    scores = together(*(build(deep(3), [], model=name) for name in names))
+    heatmap = LayerHeatmap.from_scores(scores, references=["random"])
+    assert heatmap.columns == ["a", "b", "random"]
+    assert gaps(heatmap.draw()) == [2]
+    assert LayerHeatmap.from_scores(scores, references=names).columns == names
+
+
+def test_snapshots_stand_in_the_order_of_epochs():
+    epochs = {"net epoch 10": 10, "net epoch 2": 2}
+    scores = together(*(build(deep(3), [], model=name) for name in (*epochs, "twin")))
+    heatmap = LayerHeatmap.from_scores(scores, references=["twin"], epochs=epochs)
+    assert heatmap.columns == ["2", "10", "twin"]
+    assert heatmap.draw().get_xlabel() == "epoch"
+    assert LayerHeatmap.from_scores(scores, epochs=epochs).kinds == ["model"] * 3
+
+
+def test_many_snapshots_have_numbers_of_two_digits():
+    epochs = {f"e{e}": e for e in range(30)}
+    scores = together(*(build({"a": 0.512}, [], model=name) for name in epochs))
+    axes = LayerHeatmap.from_scores(scores, epochs=epochs).draw()
+    assert set(numbers(axes)) == {"51"}
+    assert axes.figure.get_size_inches()[0] < 10
+
+
+def test_every_intervention_has_a_column_on_the_same_scale():
+    scores = intervened(
+        build({"input": 0.2, "a": 0.5, "output": 0.6}, ["x", "y"]), "resnet20-cifar10"
+    )
+    heatmap = LayerHeatmap.from_scores(scores)
+    assert heatmap.columns == ["all", "x", "y", "rewound", "retrained"]
+    rewound, retrained = heatmap.values[:, 3], heatmap.values[:, 4]
+    assert rewound[1] == pytest.approx(0.3)
+    assert retrained[1] == pytest.approx(0.525)
+    assert np.isnan(rewound[[0, 2]]).all()
+    axes = heatmap.draw()
+    assert numbers(axes)[-2:] == ["30.0", "52.5"]
+    assert not hatched(axes)
+    assert 3 not in heatmap.best
+
+
+def test_interventions_on_several_models_name_them():
+    layers = {"a": 0.5, "output": 0.6}
+    scores = together(*(intervened(build(layers, [], model=m), m) for m in "xy"))
+    heatmap = LayerHeatmap.from_scores(scores)
+    assert heatmap.columns == ["x", "y", "x rewound", "y rewound", "x retrained", "y retrained"]

@@ -7,9 +7,29 @@ import itertools
 import numpy as np
 import pytest
 from matplotlib.text import Text
-from score_builders import CIFAR10, RESNET20, build, deep, over_budgets, together
+from score_builders import (
+    CIFAR10,
+    RESNET20,
+    alike,
+    build,
+    damaged,
+    deep,
+    intervened,
+    memorized,
+    over_budgets,
+    together,
+)
 
-from repprobe.report import BudgetCurve, DepthProfile, LayerHeatmap, style
+from repprobe.report import (
+    BudgetCurve,
+    DamageHeatmap,
+    DamageProfile,
+    DepthProfile,
+    LayerHeatmap,
+    MemorizationProfile,
+    SimilarityProfile,
+    style,
+)
 from repprobe.report.layout import Ruler, Stack
 
 VERDICT = (
@@ -90,6 +110,61 @@ def test_no_text_of_the_budget_curve_touches_another_or_leaves_the_page(case, bu
     with style.look():
         figure.canvas.draw()
     assert f"{budgets[-1]:,}" in [text for text, _ in written.values()]
+    assert_apart(written, figure)
+
+
+THREE = {"input": 0.2, "fc1": 0.5, "fc2": 0.6, "output": 0.55}
+DEPTHS = {"3 layers": THREE, "40 layers": deep(40, long=True)}
+MODELS = [f"runs/resnet20-uniform-{i}/model.pt" for i in range(12)]
+EPOCHS = {model: 5 * place for place, model in enumerate(MODELS)}
+
+
+def several(kind, layers):
+    return together(*(kind(layers, model=model) for model in MODELS))
+
+
+def twelve_damaged(layers):
+    rows = [
+        damaged(layers, model=m, with_reference=False, begins=1 + i) for i, m in enumerate(MODELS)
+    ]
+    return together(*rows)
+
+
+def with_references(layers):
+    models = (build(layers, model="noisy"), build(layers, [], model="clean twin"))
+    return intervened(together(*models, build(layers, [], model="random")), "noisy")
+
+
+DRAWN = {
+    "damage of one": lambda la: DamageProfile.from_scores(
+        damaged(la, 2), references=("clean twin",), onset=list(la)[2]
+    ),
+    "damage of twelve": lambda la: DamageHeatmap.from_scores(
+        twelve_damaged(la), onsets={MODELS[1]: list(la)[2]}
+    ),
+    "damage by epoch": lambda la: DamageHeatmap.from_scores(twelve_damaged(la), epochs=EPOCHS),
+    "layers by epoch": lambda la: LayerHeatmap.from_scores(twelve_damaged(la), epochs=EPOCHS),
+    "references": lambda la: LayerHeatmap.from_scores(
+        with_references(la), references=["clean twin", "random"]
+    ),
+    "memorization of one": lambda la: MemorizationProfile.from_scores(memorized(la)),
+    "memorization of twelve": lambda la: MemorizationProfile.from_scores(several(memorized, la)),
+    "similarity of one": lambda la: SimilarityProfile.from_scores(alike(la)),
+    "similarity of twelve": lambda la: SimilarityProfile.from_scores(several(alike, la)),
+    "similarity by epoch": lambda la: SimilarityProfile.from_scores(
+        several(alike, la), epochs=EPOCHS
+    ),
+}
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("case", DRAWN)
+def test_no_text_of_a_diagnosis_touches_another_or_leaves_the_page(case, depth, written):
+    display = DRAWN[case](DEPTHS[depth])
+    figure = display.draw(note=VERDICT).figure
+    with style.look():
+        figure.canvas.draw()
+    assert set(display.layers) <= {text for text, _ in written.values()}
     assert_apart(written, figure)
 
 

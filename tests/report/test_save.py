@@ -11,11 +11,22 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 from PIL import Image
-from score_builders import CIFAR10, RESNET20, build, deep, over_budgets
+from score_builders import (
+    CIFAR10,
+    RESNET20,
+    alike,
+    build,
+    damaged,
+    deep,
+    memorized,
+    over_budgets,
+    together,
+)
 
+from repprobe.diagnosis import Diagnosis
 from repprobe.errors import DataError, OutputError
 from repprobe.probes.scores import Scores
-from repprobe.report import save_figures, style
+from repprobe.report import LayerHeatmap, save_budget, save_figures, style
 
 NAMES = ["heatmap.png", "heatmap.svg", "profile.png", "profile.svg"]
 
@@ -36,6 +47,61 @@ def test_several_budgets_have_a_picture_of_their_own(tmp_path):
     assert [path.name for path in paths] == [*NAMES, "budgets.png", "budgets.svg"]
     again = save_figures(over_budgets(build(), 100, 5000), tmp_path / "b")
     assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in again]
+
+
+def test_there_is_a_picture_for_whatever_has_rows(tmp_path):
+    scores = together(damaged(model="net"), memorized(model="net"), alike(model="net"))
+    diagnosis = Diagnosis("net", None, None, references=("clean twin",), onset="layer2.2")
+    figures = [save_figures(scores, tmp_path / name, diagnoses=[diagnosis]) for name in ("a", "b")]
+    stems = ["heatmap", "profile", "damage", "memorization", "similarity"]
+    assert [p.name for p in figures[0]] == [f"{s}.{k}" for s in stems for k in ("png", "svg")]
+    assert [p.read_bytes() for p in figures[0]] == [p.read_bytes() for p in figures[1]]
+    picture = (tmp_path / "a" / "damage.svg").read_text(encoding="utf-8")
+    assert "reference: clean twin" in picture
+    assert "begins" in picture
+
+
+def test_models_without_a_diagnosis_stand_apart(tmp_path, monkeypatch):
+    told = {}
+    whole = LayerHeatmap.from_scores.__func__
+
+    def spy(cls, scores, **given):
+        told.update(given)
+        return whole(cls, scores, **given)
+
+    monkeypatch.setattr(LayerHeatmap, "from_scores", classmethod(spy))
+    scores = together(damaged(model="a"), damaged(model="b", with_reference=False))
+    diagnoses = [Diagnosis(name, None, None) for name in "ab"]
+    save_figures(scores, tmp_path, diagnoses=diagnoses, epochs={"a": 1, "b": 2})
+    assert told == {"references": ["clean twin"], "epochs": {"a": 1, "b": 2}}
+    save_figures(scores, tmp_path)
+    assert told == {"references": [], "epochs": None}
+
+
+def fixed(*budgets):
+    return over_budgets(build({"fixed": 0.75, "output": 0.61}, CIFAR10), *budgets)
+
+
+def test_a_fix_is_drawn_against_labels_per_class(tmp_path):
+    paths = save_budget(fixed(100, 500, 5000), tmp_path, classes=10, verdict="Buy 50.")
+    assert [path.name for path in paths] == ["budgets.png", "budgets.svg"]
+    texts = {
+        "".join(node.itertext()).strip()
+        for node in ET.fromstring(paths[1].read_text(encoding="utf-8")).iter()
+    }
+    wanted = {"10", "50", "500", "Clean labels per class", "fixed network", "network as it was"}
+    assert wanted | {"Buy 50."} <= texts
+
+
+def test_a_fix_of_a_regression_is_drawn_against_labels_in_all(tmp_path):
+    scores = over_budgets(build({"fixed": 0.7, "output": 0.6}, [], metric="r2"), 100, 1000)
+    _, drawn = save_budget(scores, tmp_path)
+    assert ">Clean labels<" in drawn.read_text(encoding="utf-8")
+
+
+def test_a_single_budget_makes_no_curve(tmp_path):
+    assert save_budget(fixed(100), tmp_path / "new", classes=10) == []
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_same_scores_give_the_same_bytes_through_csv_as_well(folder, tmp_path):

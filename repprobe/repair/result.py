@@ -59,8 +59,9 @@ class Fix:
         return (
             f"{self._made()} On the test part it goes from {self._figure(test.before[0])} to "
             f"{self._figure(test.after[0])} ({self._gain(test)}); on {held_out.count:,} clean "
-            f"examples that had no say in it, from {self._figure(held_out.before[0])} to "
-            f"{self._figure(held_out.after[0])} ({self._gain(held_out)})."
+            f"examples that had no say in it{self._alone()}, from "
+            f"{self._figure(held_out.before[0])} to {self._figure(held_out.after[0])} "
+            f"({self._gain(held_out)})."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,6 +100,12 @@ class Fix:
         tuned = ", then tuned" if self.finetuning and self.finetuning.kept else ""
         both = "both networks" if len(self.models) == 2 else "the network"
         return f"A {self.probe} head on '{self.cut.layer}' of {both}, fitted on {labels}{tuned}."
+
+    def _alone(self) -> str:
+        """Say where the held-out figure is not that of the tuned network."""
+        tuning = self.finetuning
+        of_head = tuning is not None and tuning.kept and self.held_out != tuning.over_own
+        return ", the head alone goes" if of_head else ""
 
     def _figure(self, value: float) -> str:
         return f"{100 * value:.1f} %" if self.classes else f"R² {value:.3f}"

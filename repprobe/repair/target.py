@@ -47,8 +47,8 @@ def check_target(path: Path, others: dict[str, Path | None]) -> None:
 def write(job: Job, models: Sequence[Model], out: Path | None, export: Path | None) -> None:
     """Write the checkpoint and the program, each where it is given.
 
-    Both are written aside; the checkpoint is opened again and asked about some test examples.
-    Only then they are put in place.
+    Both are written aside; the checkpoint of a network that came from one is opened again and
+    asked about some test examples. Only then they are put in place.
 
     Raises
     ------
@@ -67,7 +67,8 @@ def write(job: Job, models: Sequence[Model], out: Path | None, export: Path | No
 
             with _named(out, asides[out]):
                 write_fixed(job.source, models, asides[out])
-                _check(job, models, asides[out], out)
+                if job.source is not None:  # what is in memory alone may have no name to open it
+                    _check(job, models, asides[out], out)
         for path, aside in asides.items():
             try:
                 aside.replace(path)

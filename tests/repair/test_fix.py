@@ -191,6 +191,18 @@ def test_networks_in_memory_stay_as_they_are(digits):
     assert not model.module.training
 
 
+def test_a_module_in_memory_is_written_with_its_own_keys(digits, tmp_path):
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(64, 16), torch.nn.ReLU(), torch.nn.Linear(16, 10)
+    )
+    fixed = repprobe.fix(net, digits, clean=100, probe="ridge", cut="2", out=tmp_path / "f.pt")
+    assert fixed.written is not None
+    entries = torch.load(tmp_path / "f.pt", weights_only=True)["state_dict"]
+    assert net.load_state_dict(entries, strict=True)
+    assert accuracy([replace(fixed.models[0], module=net)], digits) == fixed.test.after[0]
+
+
 def test_the_user_is_told_that_the_network_has_seen_the_clean_examples(digits):
     fixed = repprobe.fix(NOISY, digits, clean=60, cut="average")
     assert any("60 of 60 clean labels are of examples" in note for note in fixed.notes)

@@ -36,7 +36,7 @@ def resnet(num_classes: int = 10, in_channels: int = 1) -> nn.Module:
 
 
 def gnn(num_classes: int = 10, in_features: int = 1) -> nn.Module:
-    """Return two rounds of messages, of 48 and 24 features, and the maximum over nodes."""
+    """Return two rounds of messages, of 40 and 20 features, and the maximum over nodes."""
     return _GNN(num_classes, in_features)
 
 
@@ -47,10 +47,10 @@ class _GNN(nn.Module):
         from repprobe.zoo.message_round import MessageRound
 
         super().__init__()
-        self.round1 = MessageRound(in_features, 48, "sum")
-        self.round2 = MessageRound(48, 24, "sum")
+        self.round1 = MessageRound(in_features, 40, "sum")
+        self.round2 = MessageRound(40, 20, "sum")
         self.pool = MaxAggregation()
-        self.output = nn.Linear(24, num_classes)
+        self.output = nn.Linear(20, num_classes)
 
     def forward(
         self, x: Tensor, edge_index: Tensor, batch: Tensor, batch_size: int | None = None

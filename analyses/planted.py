@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,7 @@ class Network:
     epochs: int
 
 
+@cache
 def images() -> tuple[Data, Data, Data]:
     """Return three parts of Fashion-MNIST; the truth has 15,000 test examples."""
     from repprobe import load_data
@@ -70,6 +71,7 @@ def images() -> tuple[Data, Data, Data]:
     )
 
 
+@cache
 def graphs() -> tuple[Data, Data, Data]:
     """Return three parts of generated graphs, in ten classes by their maximum degree."""
     from repprobe import load_data
@@ -78,9 +80,9 @@ def graphs() -> tuple[Data, Data, Data]:
     edges = np.quantile(data.train.labels, np.arange(1, 10) / 10)
     every = replace(data.train, labels=np.digitize(data.train.labels, edges).astype(np.int64))
     data = replace(data, task="classification", classes=tuple(f"tenth {i}" for i in range(1, 11)))
-    clean = _rows(every, 3000, 6000)
+    clean = _rows(every, 2000, 6000)
     return (
-        replace(data, train=_rows(every, 0, 3000), test=_rows(every, 6000, 8000)),
+        replace(data, train=_rows(every, 0, 2000), test=_rows(every, 6000, 8000)),
         replace(data, train=clean, test=_rows(every, 6000, 8000)),
         replace(data, train=clean, test=_rows(every, 8000, 10_000)),
     )
@@ -92,7 +94,7 @@ NETWORKS = {
     "MLP": Network("zoo:mlp", images, {"hidden": [96, 24]}, 10),
     "CNN": Network(f"{NARROW}:cnn", images, {}, 10),
     "ResNet": Network(f"{NARROW}:resnet", images, {}, 10),
-    "GNN": Network(f"{NARROW}:gnn", graphs, {}, 20),
+    "GNN": Network(f"{NARROW}:gnn", graphs, {}, 15),
 }
 
 WIDTH = 128
@@ -238,7 +240,7 @@ def _twins(network: str) -> list[Row]:
 
 
 def trained(network: str, seed: int) -> Model:
-    """Return the network trained on clean labels."""
+    """Return the network trained on clean labels; without its origin, which tells of noise."""
     from repprobe import load_model, train
 
     plan, out = NETWORKS[network], RUNS / f"{network}-{seed}.pt"
@@ -251,7 +253,7 @@ def trained(network: str, seed: int) -> Model:
         seed=seed,
         evaluate_every=plan.epochs,
     )
-    return load_model(out, arch=plan.arch)
+    return replace(load_model(out, arch=plan.arch), origin=None)
 
 
 def scores(model: Model, data: Data, **settings: Any) -> Scores:

@@ -40,8 +40,7 @@ def cell(noise: str, method: str, seed: int) -> list[Row]:
 
 
 def _rows(noise: str, method: str, seed: int, out: Path) -> list[Row]:
-    from repprobe import load_model, train
-    from repprobe.repair.budget import budget
+    from repprobe import budget, load_model, train
 
     trained = train(
         "small-cnn",

@@ -83,11 +83,10 @@ COMPARED = (
 """What stands beside the accuracy itself, where there is room."""
 
 _GROUPS = (
-    ("likeness to the reference (CKA)", (Column("CKA", "cka", "test", _two_digits),)),
-    ("effective rank of the features", (Column("rank", "effective_rank", "test", _rank),)),
+    ("CKA to the reference", (Column("CKA", "cka", "test", _two_digits),)),
+    ("effective rank", (Column("rank", "effective_rank", "test", _rank),)),
     (
-        "share of corrupted training examples that get their noisy and their true label from "
-        "a probe and from neighbours that did not see them",
+        "share of corrupted examples given their noisy and their true label without a look at it",
         (
             Column("given", "given", "corrupted", _share),
             Column("true", "true", "corrupted", _share),
@@ -96,13 +95,20 @@ _GROUPS = (
         ),
     ),
     (
-        "the network's own figure after the layer's block alone was rewound or retrained",
+        "the network itself with this block alone rewound, or retrained",
         (
             Column("rewound", "rewound", "test", _figure),
             Column("retrained", "retrained", "test", _figure),
         ),
     ),
 )
+
+
+METRICS = (
+    *("damage", "over_input", "over_random", "cka", "effective_rank", "given", "true"),
+    *("control", "selectivity", "prediction_depth", "rewound", "retrained"),
+)
+"""Everything that is found beside the figures of probes."""
 
 
 def finding_tables(
@@ -122,7 +128,7 @@ def finding_tables(
     layers = list(dict.fromkeys(row.layer for row in scores.leading()))
     groups = list(_GROUPS)
     if with_compared:
-        groups.insert(0, ("damage, and points over the raw input and random weights", COMPARED))
+        groups.insert(0, ("damage; points over the raw input and random weights", COMPARED))
     titles: list[str] = []
     columns: list[list[str]] = []
     for title, members in groups:

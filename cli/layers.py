@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -13,14 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from repprobe.errors import UsageError
+from repprobe.probes.scores import ALL
 
 from . import options as o
-from .findings import WIDTH, finding_tables
+from .findings import COMPARED, METRICS, WIDTH, finding_tables
 from .progress import progress_bars
 from .tables import budget_table, layer_table, render, say
 
 if TYPE_CHECKING:
-    from repprobe.probes.scores import Scores
+    from repprobe.probes.scores import Score, Scores
     from repprobe.runs import Run
 
 ModelArgument = Annotated[
@@ -154,31 +156,41 @@ def show(run: Run) -> None:
 
 def _show_tables(scores: Scores, diagnosis: Mapping[str, Any]) -> None:
     best, onset = diagnosis["best"] and diagnosis["best"]["layer"], diagnosis["onset"]
-    several = len(scores.budgets) > 1
-    if several:
+    apart = len(scores.budgets) > 1
+    if apart:
         what = "R²" if scores.metric == "r2" else "accuracy in %"
         say(f"{what} with 95 % intervals, by number of clean labels")
         say(render(budget_table(scores, best)))
     else:
-        say(render(layer_table(scores, best, onset)))
-    for title, table in finding_tables(scores, onset, with_compared=several):
+        table = layer_table(scores, best, onset)
+        apart = max(map(len, render(table).splitlines())) > WIDTH
+        say(render(layer_table(scores, best, onset, COMPARED[:0]) if apart else table))
+    for title, table in finding_tables(scores, onset, with_compared=apart):
         say("\n" + textwrap.fill(title, WIDTH))
         say(render(table))
 
 
 def print_json(run: Run) -> None:
-    """Print the run as one JSON object."""
-    figures = [
-        {"model": r.model, "layer": r.layer, "order": r.order, "width": r.width}
-        | {"clean_labels": r.clean_labels, "regularization": r.regularization}
-        | {"metric": r.metric}
-        | {
-            k: None if v != v else v
-            for k, v in (("value", r.value), ("low", r.low), ("high", r.high))
-        }
-        for r in run.scores.leading()
-    ]
-    say(json.dumps({**run.info, "layers": figures, "folder": str(run.folder)}, allow_nan=False))
+    """Print the run as one JSON object: test figures as `layers`, all else as `findings`."""
+    leading = run.scores.leading()
+    found = [r for r in run.scores if r.metric in METRICS and r.group == ALL]
+    told = {**run.info, "layers": [_plain(r) for r in leading], "folder": str(run.folder)}
+    findings = [_plain(r) | {"probe": r.probe, "seed": r.seed, "split": r.split} for r in found]
+    say(json.dumps({**told, "findings": findings}, allow_nan=False))
+
+
+def _plain(row: Score) -> dict[str, Any]:
+    figures = {"value": row.value, "low": row.low, "high": row.high}
+    return {
+        "model": row.model,
+        "layer": row.layer,
+        "order": row.order,
+        "width": row.width,
+        "clean_labels": row.clean_labels,
+        "regularization": row.regularization,
+        "metric": row.metric,
+        **{k: v if math.isfinite(v) else None for k, v in figures.items()},
+    }
 
 
 def warn(text: str) -> None:

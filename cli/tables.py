@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from repprobe.probes.scores import ALL, OUTPUT, Score, Scores
 
-from .findings import COMPARED, ONSET, WIDTH
+from .findings import COMPARED, ONSET, WIDTH, Column
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _STRENGTH = {"logistic": "C", "ridge": "alpha", "knn": "k"}
@@ -27,15 +27,20 @@ def bar(value: float, width: int = BAR) -> str:
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def layer_table(scores: Scores, best: str | None, onset: str | None = None) -> list[list[str]]:
+def layer_table(
+    scores: Scores,
+    best: str | None,
+    onset: str | None = None,
+    further: Sequence[Column] = COMPARED,
+) -> list[list[str]]:
     """Return the cells of one model's table, the header first.
 
-    What layers were compared with has columns where there is something to show; the bar is left
-    out where it makes lines too long. `onset` is the layer where damage begins.
+    Of the further columns those are there that have something to show; the bar is left out where
+    it makes lines too long. `onset` is the layer where damage begins.
     """
     figures = scores.summary()
     percent = figures.metric == "accuracy"
-    compared = {c.header: cells for c in COMPARED if (cells := c.cells(scores))}
+    compared = {c.header: cells for c in further if (cells := c.cells(scores))}
     header = ["layer", "accuracy" if percent else "R²", "95 % interval"]
     rows = [[*header, *compared, "width", "chosen", ""]]
     marks = []

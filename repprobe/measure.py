@@ -121,7 +121,9 @@ class Measurement:
                 {at: outcomes for at, outcomes in scores.outcomes.items() if at[1] != OUTPUT},
             )
             each.append(measured)
-        return found + over_networks(found, data.test.labels, data.classes), each
+        found += over_networks(found, data.test.labels, data.classes)
+        found.rows.sort(key=lambda row: row.order)
+        return found, each
 
     @cached_property
     def clean_rows(self) -> NDArray[np.int64]:
@@ -206,7 +208,7 @@ class Measurement:
                 features,
                 np.searchsorted(features.train_rows, learned.rows),
                 learned.labels,
-                self.data.train.labels[learned.rows],
+                np.asarray(self.data.train.labels[learned.rows], np.int64),
                 self.data.classes,
                 model=name,
                 kind=self.kind,

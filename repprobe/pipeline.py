@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from repprobe.checkpoints import Model
+    from repprobe.diagnosis import Diagnosis
 
 Progress = Callable[[str, int, int], None]
 
@@ -83,7 +84,7 @@ def layers(
             from repprobe.report import save_figures
 
             with job.clock.timed("figures"):
-                save_figures(run.scores, folder)
+                save_figures(run.scores, folder, diagnoses=job.diagnoses, epochs=job.epochs)
             run.write(folder)
             run = Run(run.scores, run.info, Path(out))
     if job.interrupted:
@@ -93,13 +94,20 @@ def layers(
 
 
 class _Job:
-    """One call of `layers`: its settings and its clock."""
+    """One call of `layers`: its settings and its clock.
+
+    Attributes
+    ----------
+    interrupted : whether Ctrl-C came before all networks were finished.
+    diagnoses, epochs : for the pictures.
+    """
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self.settings = settings
         self.progress = progress
         self.clock = Clock()
         self.interrupted = False
+        self.diagnoses: list[Diagnosis] = []
         self.epochs: dict[str, int] | None = None
 
     def run(self, wanted: Sequence[Any], source: Any, command: Sequence[str]) -> Run:
@@ -132,6 +140,7 @@ class _Job:
         comparison = Comparison(lineup, measurement, image_size, given, loaded.earlier)
         self.interrupted = not comparison.measure()
         scores, diagnoses = comparison.diagnosed()
+        self.diagnoses = diagnoses
         info = {
             "command": list(command),
             "interrupted": self.interrupted,

@@ -37,3 +37,15 @@ def digits_checkpoint(tmp_path_factory):
     path = tmp_path_factory.mktemp("checkpoints") / "digits.pt"
     settings = {"arch_args": {"width": 4}, "preprocess": "unit", "epochs": 4}
     return train("small-cnn", "digits", out=path, noise="uniform:0.4", **settings).path
+
+
+@pytest.fixture(scope="session")
+def untold_checkpoint(digits_checkpoint, tmp_path_factory):
+    """The same network in a file that does not tell the labels it learned: probed faster."""
+    import torch
+
+    saved = torch.load(digits_checkpoint, weights_only=True)
+    del saved["noisy_labels"]
+    path = tmp_path_factory.mktemp("untold") / digits_checkpoint.name
+    torch.save(saved, path)
+    return path

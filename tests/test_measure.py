@@ -49,13 +49,13 @@ def table(checkpoint, **settings):
 
 @pytest.mark.parametrize("probe", ["ridge", "least-squares"])
 def test_the_way_of_the_features_does_not_show(
-    digits_checkpoint, passes, monkeypatch, tmp_path, probe
+    untold_checkpoint, passes, monkeypatch, tmp_path, probe
 ):
     monkeypatch.chdir(tmp_path)
     ways, tables = {}, {}
     for name, settings in WAYS.items():
         passes.clear()
-        tables[name] = table(digits_checkpoint, probe=probe, **settings)
+        tables[name] = table(untold_checkpoint, probe=probe, **settings)
         ways[name] = list(passes)
     assert ways == {
         "streamed": ["stream"],
@@ -67,24 +67,24 @@ def test_the_way_of_the_features_does_not_show(
     assert len(set(tables.values())) == 1
 
 
-def test_a_second_run_from_the_cache_runs_no_network(digits_checkpoint, monkeypatch, tmp_path):
-    first = table(digits_checkpoint, cache=tmp_path)
+def test_a_second_run_from_the_cache_runs_no_network(untold_checkpoint, monkeypatch, tmp_path):
+    first = table(untold_checkpoint, cache=tmp_path)
 
     def forward(*args, **kwargs):
         raise AssertionError("the network was run")
 
     monkeypatch.setattr(nn.Module, "__call__", forward)
-    assert table(digits_checkpoint, cache=tmp_path) == first
+    assert table(untold_checkpoint, cache=tmp_path) == first
 
 
-def test_logistic_probes_take_features_that_are_kept(digits_checkpoint, passes):
-    table(digits_checkpoint, probe="logistic", clean=60, seeds=1)
+def test_logistic_probes_take_features_that_are_kept(untold_checkpoint, passes):
+    table(untold_checkpoint, probe="logistic", clean=60, seeds=1)
     assert passes == ["capture"]
 
 
-def test_ridge_of_an_engine_that_cannot_stream_agrees(digits_checkpoint, passes):
-    ours = Scores.from_csv(table(digits_checkpoint))
-    theirs = Scores.from_csv(table(digits_checkpoint, engine="sklearn"))
+def test_ridge_of_an_engine_that_cannot_stream_agrees(untold_checkpoint, passes):
+    ours = Scores.from_csv(table(untold_checkpoint))
+    theirs = Scores.from_csv(table(untold_checkpoint, engine="sklearn"))
     assert passes == ["stream", "capture"]
     for a, b in zip(ours.rows, theirs.rows, strict=True):
         for name in ("layer", "clean_labels", "seed", "group", "metric", "regularization"):
@@ -113,7 +113,7 @@ def test_a_regression_is_streamed_and_its_output_is_scored(passes):
     assert own.value < 0.9
 
 
-def test_the_time_of_the_sums_counts_as_probing(digits_checkpoint, monkeypatch):
+def test_the_time_of_the_sums_counts_as_probing(untold_checkpoint, monkeypatch):
     told = RidgeStream.scores
 
     def scores(self, non_finite):
@@ -124,17 +124,17 @@ def test_the_time_of_the_sums_counts_as_probing(digits_checkpoint, monkeypatch):
 
     spent = []
     monkeypatch.setattr(RidgeStream, "scores", scores)
-    run = repprobe.layers(digits_checkpoint, "digits", probe="ridge", clean=60, layers=("linear",))
+    run = repprobe.layers(untold_checkpoint, "digits", probe="ridge", clean=60, layers=("linear",))
     seconds = run.info["seconds"]
     assert seconds["probe"] == pytest.approx(spent[0], abs=0.01)
     assert seconds["capture"] >= 0
 
 
-def test_a_guessed_normalization_is_said(digits_checkpoint, tmp_path):
-    saved = torch.load(digits_checkpoint, weights_only=True)
+def test_a_guessed_normalization_is_said(untold_checkpoint, tmp_path):
+    saved = torch.load(untold_checkpoint, weights_only=True)
     saved.pop("preprocess")
     torch.save(saved, tmp_path / "untold.pt")
-    told = repprobe.layers(digits_checkpoint, "digits", clean=50, probe="ridge")
+    told = repprobe.layers(untold_checkpoint, "digits", clean=50, probe="ridge")
     untold = repprobe.layers(tmp_path / "untold.pt", "digits", clean=50, probe="ridge")
     assert not any("--preprocess" in note for note in told.info["models"][0]["notes"])
     assert any("--preprocess" in note for note in untold.info["models"][0]["notes"])

@@ -171,6 +171,8 @@ def test_a_full_disk(repprobe, digits_checkpoint, tmp_path):
         (["--device", "tpu9"], "tpu9"),
         (["--nonsense"], "--nonsense"),
         (["--seeds", "0"], "--seeds"),
+        (["--margin", "-1"], "--margin"),
+        (["--margin", "nan"], "--margin"),
         (["--clean", "all", "--seeds", "3"], "--seeds"),
         (["--arch", "torchvision:resnet19"], "resnet18"),
         (["--arch-arg", "depth"], "KEY=VALUE"),
@@ -178,6 +180,56 @@ def test_a_full_disk(repprobe, digits_checkpoint, tmp_path):
 )
 def test_options_with_values_that_cannot_be_used(refused, digits_checkpoint, arguments, named):
     refused(digits_checkpoint, "-d", "digits", *arguments, named=[named])
+
+
+def test_a_reference_of_another_architecture(refused, digits_checkpoint, tmp_path):
+    from repprobe.training import train
+
+    other = {"arch_args": {"width": 6}, "epochs": 0}
+    train("small-cnn", "digits", out=tmp_path / "wide.pt", **other)
+    refused(
+        *(digits_checkpoint, "-d", "digits", "-r", "wide.pt"),
+        named=["'wide'", "'digits'", "stage1.relu1", "wide, not"],
+    )
+    train("mlp", "digits", out=tmp_path / "flat.pt", arch_args={"width": 0.05}, epochs=0)
+    refused(
+        *(digits_checkpoint, "-d", "digits", "-r", "flat.pt"),
+        named=["'flat'", "stage1.relu1"],
+    )
+    refused(
+        *(digits_checkpoint, "-d", "digits", "-l", "stage1.relu1", "-r", "flat.pt"),
+        named=["'flat'", "stage1.relu1"],
+    )
+
+
+def test_a_reference_that_is_the_network_itself(refused, digits_checkpoint):
+    refused(digits_checkpoint, "-d", "digits", "-r", digits_checkpoint, named=["itself"])
+
+
+@pytest.mark.parametrize(("reference", "named"), [("randon", "random"), ("twin.pt", "twin.pt")])
+def test_a_reference_that_is_not_there(refused, digits_checkpoint, reference, named):
+    refused(digits_checkpoint, "-d", "digits", "-r", reference, named=[named])
+
+
+def test_noisy_labels_of_another_length(refused, digits_checkpoint, tmp_path):
+    np.save(tmp_path / "labels.npy", np.zeros(1437, np.int64))
+    refused(
+        *(digits_checkpoint, "-d", "digits", "--noisy-labels", "labels.npy"),
+        named=["labels.npy", "1437", "1438"],
+    )
+
+
+def test_noisy_labels_that_are_no_classes(refused, digits_checkpoint, tmp_path):
+    np.save(tmp_path / "labels.npy", np.full(1438, 10))
+    ask = (digits_checkpoint, "-d", "digits", "--noisy-labels", "labels.npy")
+    refused(*ask, named=["labels.npy", "10"])
+
+
+def test_an_earlier_checkpoint_of_another_architecture(refused, digits_checkpoint, tmp_path):
+    from repprobe.training import train
+
+    train("mlp", "digits", out=tmp_path / "flat.pt", arch_args={"width": 0.05}, epochs=0)
+    refused(digits_checkpoint, "-d", "digits", "--rewind", "flat.pt", named=["flat"])
 
 
 def test_data_must_be_named(refused, digits_checkpoint):

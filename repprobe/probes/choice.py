@@ -158,7 +158,8 @@ def _jackknife(outcomes: NDArray[np.float64]) -> float:
     means = outcomes.mean(axis=1)
     rest = outcomes - means[:, None] - outcomes.mean(axis=0) + outcomes.mean()
     chance = float((rest**2).sum()) / ((groups - 1) * (m - 1) * m)
-    return (float(means.var(ddof=1)) - chance) * float((groups - 1) ** 2 / groups)
+    variance: float = (float(means.var(ddof=1)) - chance) * (groups - 1) ** 2 / groups
+    return variance
 
 
 def _first_best(totals: Mapping[str, float]) -> str:

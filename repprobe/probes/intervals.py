@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.errors import ProbeError
-from repprobe.probes.differences import Figure, paired
+from repprobe.probes.differences import Component, Figure, paired
 
 Z95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
@@ -78,7 +78,8 @@ def gain_interval(
     """
     found = paired((new.astype(np.float64) - own.astype(np.float64))[None])
     if spread is not None:
-        found = found._replace(error=math.sqrt(SHARED * found.error**2 + spread))
+        widened = [part._replace(variance=SHARED * part.variance) for part in found.components]
+        found = found._replace(components=(*widened, Component(spread, math.inf)))
     return found.interval()
 
 

@@ -22,7 +22,7 @@ from cells import Row, markdown, run_cells, write_table
 from made_layers import World, independent_draws, probed
 
 FIGURES = Path("figures/intervals")
-CELL = 25
+CELL = 20
 """Repeats that one process makes at a time."""
 
 REFERENCE, MODEL = "reference", "model"
@@ -118,8 +118,7 @@ def compare(name: str, repeat: int) -> Iterable[Row]:
         ):
             damage = Comparisons(table).damage(MODEL, layer, [REFERENCE])
             _, low, high = damage.interval()
-            known = {"centre": damage.centre, "error": damage.error, "freedom": damage.freedom}
-            yield _row(what, layer, float(value), low, high, **known)
+            yield _row(what, layer, float(value), low, high) | {"difference": damage}
 
 
 def repair(name: str, repeat: int) -> Iterable[Row]:
@@ -153,17 +152,8 @@ def repair(name: str, repeat: int) -> Iterable[Row]:
     yield _row("gain of the fix", choice.name, truth, low, high)
 
 
-def _row(what: str, layer: str, truth: float, low: float, high: float, **known: float) -> Row:
-    blank = dict.fromkeys(("centre", "error", "freedom"), math.nan)
-    return {
-        "what": what,
-        "layer": layer,
-        "truth": truth,
-        "low": low,
-        "high": high,
-        **blank,
-        **known,
-    }
+def _row(what: str, layer: str, truth: float, low: float, high: float) -> Row:
+    return {"what": what, "layer": layer, "truth": truth, "low": low, "high": high}
 
 
 def summarize(rows: list[Row]) -> list[Row]:
@@ -216,7 +206,6 @@ def _false_onsets(rows: list[Row], margin: str) -> Iterable[bool]:
     Only for repeats in which no layer's true damage exceeds it.
     """
     from repprobe.diagnosis.onset import holm, onset
-    from repprobe.probes.differences import Difference
 
     repeats: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
@@ -226,9 +215,7 @@ def _false_onsets(rows: list[Row], margin: str) -> Iterable[bool]:
         bound = most if margin.startswith("largest") else float(margin)
         if most > bound:
             continue
-        p = [
-            Difference(math.nan, r["centre"], r["error"], r["freedom"]).p_above(bound) for r in some
-        ]
+        p = [r["difference"].p_above(bound) for r in some]
         yield onset([r["layer"] for r in some], holm(p)) is not None
 
 

@@ -26,7 +26,7 @@ class Column:
     header : its name.
     metric, split : of the rows it shows.
     text : from a row, and whether figures are in percent, to its cell.
-    neighbours : whether figures are those of neighbours rather than of a linear probe.
+    neighbours : of corrupted examples, whether neighbours are asked rather than a linear probe.
     """
 
     header: str
@@ -40,15 +40,12 @@ class Column:
         percent = scores.metric == "accuracy"
         found: dict[str, Score] = {}
         for row in scores.at().where(metric=self.metric, split=self.split, group=ALL):
-            linear = row.probe != "knn" or not self._has_linear(scores)
-            if linear == self.neighbours or not math.isfinite(row.value):
+            of_neighbours = self.split == "corrupted" and row.probe == "knn"
+            if of_neighbours != self.neighbours or not math.isfinite(row.value):
                 continue
             if row.layer not in found or row.seed == ALL:
                 found[row.layer] = row
         return {layer: self.text(row, percent) for layer, row in found.items()}
-
-    def _has_linear(self, scores: Scores) -> bool:
-        return any(r.probe != "knn" for r in scores.where(metric=self.metric, split=self.split))
 
 
 def points(row: Score, percent: bool) -> str:

@@ -97,13 +97,24 @@ class Comparison:
         scores, found = Scores(), []
         for network in self._finished:
             diagnosis = self._diagnose(network)
-            scores += self._scores[network.name] + diagnosis.rows()
+            scores += self._scores[network.name] + self._rows(diagnosis)
             found.append(diagnosis)
         asked = {network.name for network in self._lineup.examined}
         for name, others in self._scores.items():
             if name not in asked:
                 scores += others
         return scores, found
+
+    def _rows(self, diagnosis: Diagnosis) -> Scores:
+        """Return the rows of a diagnosis.
+
+        Where other networks are compared with a reference, damage against a network's own best
+        layer stays in its diagnosis: in one table it would be taken for the same thing.
+        """
+        rows = diagnosis.rows()
+        if not self._lineup.references or diagnosis.references:
+            return rows
+        return Scores(row for row in rows if row.metric != "damage")
 
     @property
     def models(self) -> list[dict[str, Any]]:

@@ -87,6 +87,8 @@ def test_snapshots_are_told_by_their_epoch(repprobe, snapshots, tmp_path):
     ]
     references = [d["references"] for d in run.info["diagnoses"]]
     assert references == [[], ["noisy epoch 0"], ["noisy epoch 0"]]
+    damaged = run.scores.where(metric="damage").models
+    assert damaged == ["noisy epoch 1", "noisy epoch 2"]
     assert "damage.png" in {p.name for p in (tmp_path / "run").iterdir()}
 
 

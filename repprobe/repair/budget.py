@@ -211,7 +211,7 @@ def _measured(
     labels = Labels(job.data.train.labels, job.data.test.labels, job.data.classes, ()).as_columns()
     scorer = Scorer(labels.test, labels.classes)
     own = own_scores([network.own_test for network in networks], job.classes)
-    before = job.outcomes(own)
+    before = job.own_outcomes(networks)
     scores, gains = Scores(), []
     layer = layers[0] if len(layers) == 1 and job.settings.cut is not None else FIXED
     done, steps = 0, sum(len(draw.budgets) for draw in drawn)

@@ -153,13 +153,19 @@ def check_answers(networks: list[Candidates], data: Data) -> None:
     """Raise UsageError where a network's own answers do not fit the labels."""
     wanted = width_of(data)
     for network in networks:
-        found = 0 if network.output is None else network.output.shape[1]
-        if found != wanted:
+        output = network.output
+        if output is None or output.shape[1] != wanted:
             what = "classes" if data.classes else "targets"
+            found = "no" if output is None else output.shape[1]
             raise UsageError(
-                f"'{network.model.name}' puts out {found or 'no'} values per example and the data "
+                f"'{network.model.name}' puts out {found} values per example and the data "
                 f"have {wanted} {what}: it has no answer of its own that a new head could be "
                 "better than."
+            )
+        if not data.classes and not np.isfinite(output).all():
+            raise UsageError(
+                f"'{network.model.name}' answers NaN or infinity to some examples, which no R² can "
+                "be had of."
             )
 
 

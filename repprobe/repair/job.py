@@ -167,7 +167,10 @@ class Job:
     ) -> NDArray[np.float32]:
         """Return what the networks' own answers contribute, on rows or on the test part."""
         outputs = [n.own_test if rows is None else n.own(rows) for n in networks]
-        return self.outcomes(own_scores(outputs, self.classes), rows)
+        scores = own_scores(outputs, self.classes)
+        found = self.outcomes(scores, rows)
+        found[~np.isfinite(scores).all(axis=1)] = 0  # no answer is no right one
+        return found
 
 
 def _columns(labels: Labels, classes: int) -> Labels:

@@ -255,3 +255,13 @@ def test_a_network_for_other_classes_is_refused(digits, one_line):
     with pytest.raises(UsageError) as caught:
         repprobe.fix(NOISY, few, clean=60)
     one_line(caught, "puts out 10 values")
+
+
+def test_an_answer_that_is_no_number_is_a_wrong_one(digits):
+    model = load_model(NOISY)
+    with torch.no_grad():
+        model.module.linear.bias[0] = torch.nan
+    fixed = repprobe.fix(model, digits, clean=100, cut="stage1.relu2", probe="ridge", width=64)
+    assert fixed.test.before[0] == fixed.held_out.before[0] == 0
+    assert fixed.refusal is None
+    assert fixed.test.after[0] > 0.5

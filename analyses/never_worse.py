@@ -61,8 +61,7 @@ def parts(setting: Setting) -> tuple[Data, Data]:
         x.append(part.inputs(rows))
         y.append(part.labels)
     inputs, labels = np.concatenate(x), np.concatenate(y)
-    order = np.random.Generator(np.random.PCG64(0)).random(len(labels)).argsort()
-    order = order[:20_000]
+    order = np.random.Generator(np.random.PCG64(0)).random(len(labels)).argsort()[:8000]
     edges = (setting.train, setting.train + setting.test)
     train, test, judge = (ArrayPart(inputs[rows], labels[rows]) for rows in np.split(order, edges))
     return replace(data, train=train, test=test), replace(data, train=train, test=judge)
@@ -94,7 +93,7 @@ def trials(setting: Setting, noise: str, seed: int, out: Path) -> list[Row]:
     rows = []
     for clean in CLEAN:
         target = out.with_name(f"{out.stem}-{clean}-fixed.pt")
-        fixed = fix(out, seen, out=target, clean=clean, seed=seed, width=128)
+        fixed = fix(out, seen, out=target, clean=clean, seed=seed, width=64)
         row: Row = {
             "network": setting.arch,
             "data": setting.data,

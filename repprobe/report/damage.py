@@ -196,7 +196,7 @@ class DamageProfile:
         if len(references) == 1 and references[0] in scores.models:
             whole = Table.from_scores(scores.where(model=references[0]))
             theirs = {la: whole.point(references[0], la) for la in table.layers}
-        best = table.best(model)
+        best = Table.from_scores(scores).best(model)  # as diagnosed, with what is in memory
         if len(references) > 1:
             name = f"mean of {len(references)} references"
         elif references:

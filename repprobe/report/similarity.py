@@ -36,7 +36,8 @@ class SimilarityProfile:
     Attributes
     ----------
     models, names : labels, and what the legend calls them.
-    by_epoch : whether the models are in the order of epochs.
+    references : how many of the models, the last ones, the others are compared with.
+    by_epoch : whether the others are in the order of epochs.
     layers : names from `input` on.
     cka : −1…1, to the same layer of the reference; of references themselves, to one another.
     ranks : effective ranks.
@@ -44,6 +45,7 @@ class SimilarityProfile:
 
     models: list[str]
     names: list[str]
+    references: int
     by_epoch: bool
     layers: list[str]
     cka: Points
@@ -83,18 +85,18 @@ class SimilarityProfile:
         names += [f"{m} (across seeds)" if _has(cka, m) else m for m in others]
         layers = depth_order(r for r in scores if (r.model, r.layer) in ranks.keys() | cka.keys())
         layers = [la for la in layers if la != OUTPUT]
-        return cls([*models, *others], names, by_epoch, layers, cka, ranks)
+        return cls([*models, *others], names, len(others), by_epoch, layers, cka, ranks)
 
     def draw(self, *, title: str | None = None, note: str = "") -> Axes:
         """Draw a figure as large as its content and return the axes of the first panel.
 
         Parameters
         ----------
-        title : by default the model's name, if there is one model.
+        title : by default the model's name, if there is one model, references aside.
         note : a sentence to stand below the title.
         """
         colors = [style.color(place) for place in range(len(self.models))]
-        count = sum(name.startswith("epoch ") for name in self.names) * self.by_epoch
+        count = len(self.models) - self.references
         if self.by_epoch:
             colors[:count] = style.depth_colors(count)
         marks = ["o" if self.by_epoch else style.marker(m) for m in range(len(self.models))]
@@ -118,9 +120,14 @@ class SimilarityProfile:
         panels = []
         if any(_has(self.cka, model) for model in self.models):
             drawn = curves(self.cka)
+            told = any(_has(self.cka, model) for model in self.models[:count])
             lowest = min(float(np.nanmin(c.points)) for c in drawn)
             panels.append(
-                DepthPanel("CKA to the reference", drawn, limits=(min(lowest, 0) - 0.04, 1.04))
+                DepthPanel(
+                    f"CKA {'to the reference' if told else 'across seeds'}",
+                    drawn,
+                    limits=(min(lowest, 0) - 0.04, 1.04),
+                )
             )
         ranks = [rank for rank, _, _ in self.ranks.values() if np.isfinite(rank)]
         wide = bool(ranks) and max(ranks) > _WIDE_RANGE * min(ranks)
@@ -130,9 +137,10 @@ class SimilarityProfile:
         ]
         if self.by_epoch:
             keys = [*thinned(keys[:count], FEW_EPOCHS), *keys[count:]]
-        several = len(self.models) > 1
-        page = DepthPage(self.layers, panels, keys if several else [])
-        return page.draw(("" if several else self.models[0]) if title is None else title, note)
+        page = DepthPage(self.layers, panels, keys if len(keys) > 1 else [])
+        if title is None:
+            title = self.models[0] if count == 1 else ""
+        return page.draw(title, note)
 
 
 def _has(points: Points, model: str) -> bool:

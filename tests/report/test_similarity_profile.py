@@ -47,7 +47,17 @@ def test_references_come_last_and_the_legend_says_what_theirs_is():
     twin = Scores(r for r in alike(model="twin") if r.metric == "effective_rank")
     scores = together(alike(model="random", likeness=0.1), twin, alike(model="noisy"))
     profile = SimilarityProfile.from_scores(scores, references=["random", "twin"])
-    assert legend(profile.draw()) == ["noisy", "random (across seeds)", "twin"]
+    axes = profile.draw()
+    assert legend(axes) == ["noisy", "random (across seeds)", "twin"]
+    assert axes.get_xlabel() == "CKA to the reference"
+    assert axes.figure.texts[0].get_text() == "noisy"
+
+
+def test_where_only_references_are_alike_the_axis_says_so():
+    ranks = Scores(r for r in alike() if r.metric == "effective_rank")
+    scores = together(ranks, alike(model="random", likeness=0.1))
+    axes = SimilarityProfile.from_scores(scores, references=["random"]).draw()
+    assert axes.get_xlabel() == "CKA across seeds"
 
 
 def test_without_a_reference_there_is_the_rank_alone():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from repprobe.checkpoints.state_dict import find_state_dict, wrapper_prefixes
+from repprobe.checkpoints.state_dict import find_state_dict, find_state_dicts, wrapper_prefixes
 from repprobe.errors import CheckpointError
 
 WEIGHTS = nn.Linear(3, 4).state_dict()
@@ -113,3 +113,23 @@ def test_nan_and_infinity_are_told_of_by_key():
 )
 def test_prefixes_are_whole_names_that_all_keys_share(keys, prefixes):
     assert wrapper_prefixes(keys) == prefixes
+
+
+def test_networks_that_were_trained_together_are_found_in_their_order():
+    other = {key: tensor + 1 for key, tensor in WEIGHTS.items()}
+    file = {"state_dict_10": other, "state_dict_2": WEIGHTS, "state_dict": other, "ema": OTHER}
+    found = find_state_dicts(file, "a.pt")
+    assert [state.way for state in found] == [
+        ("state_dict",),
+        ("state_dict_2",),
+        ("state_dict_10",),
+    ]
+    assert is_weights(found[1])
+    assert not any(state.notes for state in found)
+
+
+def test_copies_of_another_shape_or_place_were_not_trained_together():
+    [found] = find_state_dicts({"a": {"model": WEIGHTS}, "model_2": WEIGHTS}, "a.pt")
+    assert found.way == ("a", "model") or found.way == ("model_2",)
+    [found] = find_state_dicts({"model": WEIGHTS, "model_2": {"x": torch.ones(9)}}, "a.pt")
+    assert found.way == ("model",)

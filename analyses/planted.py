@@ -290,7 +290,8 @@ def summary(rows: list[Row]) -> str:
     """Return per network and planting how often the onset was k."""
     header = [
         *("network", "planted", "cases", "no harm at k"),
-        *("harm at k", "onset is k", "later", "none", "earlier than k"),
+        *("harm at k", "onset is k", "later", "none", "onset before k"),
+        "onset where harm truly begins, of all",
     ]
     lines = []
     keys = list(dict.fromkeys((r["network"], r["planted"]) for r in rows))
@@ -306,6 +307,7 @@ def summary(rows: list[Row]) -> str:
             f"{right} ({100 * right / max(1, len(harmed)):.1f} %)",
             *(sum(each != "" and each > 0 for each in late), late.count("")),
             sum(r["layers_late"] != "" and r["layers_late"] < 0 for r in some),
+            sum(r["onset"] == r["true_onset"] for r in some),
         )
         lines.append([network, planted, *map(str, counts)])
     return markdown(header, lines)

@@ -83,3 +83,37 @@ def test_targets_that_never_change_are_refused():
 
 def test_names_that_occur_again_are_numbered():
     assert distinct(["a", "b", "a", "a"]) == ["a", "b", "a-2", "a-3"]
+
+
+def test_a_module_in_memory_is_compared_with_its_fresh_copies():
+    net = network()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    run = repprobe.layers(net, images(), reference="random", clean=40, probe="ridge")
+    assert run.scores.models == ["Sequential", "random"]
+    assert run.info["references"] == [
+        {"name": "random", "architecture": "Sequential", "networks": 3}
+    ]
+    over = run.scores.where(metric="over_random")
+    assert [r.layer for r in over] == ["1", "3"]
+    assert all((net.state_dict()[k] == v).all() for k, v in before.items())
+
+
+def test_references_may_be_modules_and_regressions_have_them_too():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(200, 6)).astype(np.float32)
+    y = x @ generator.normal(size=6)
+    parts = ArrayPart(x[:120], y[:120]), ArrayPart(x[120:], y[120:])
+    data = Data("line", *parts, "regression", (), 1.0, "0")
+    torch.manual_seed(0)
+    net, twin = (nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 1)) for _ in range(2))
+    run = repprobe.layers(net, data, reference=(twin, "random"), preprocess="none", clean=80)
+    assert run.scores.models == ["Sequential", "Sequential-2", "random"]
+    (damage,) = run.scores.where(metric="damage", layer="1")
+    ours, theirs = (
+        run.scores.where(model=m, metric="r2", layer="1", split="test").rows[0].value
+        for m in ("Sequential", "Sequential-2")
+    )
+    assert damage.value == pytest.approx(theirs - ours)
+    assert damage.low < damage.value < damage.high
+    assert {r.seed for r in run.scores.where(model="random", metric="r2")} == {0, 1, 2, "all"}
+    assert run.info["settings"]["reference"] == ["Sequential", "random"]

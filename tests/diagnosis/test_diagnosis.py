@@ -89,9 +89,7 @@ def test_without_validation_the_test_figures_decide():
 
 def test_a_network_that_is_no_better_than_its_input_is_told_so():
     (diagnosis,) = diagnose(table(raw_hits=900))
-    assert diagnosis.verdict.endswith(
-        "But fc is no better than the raw input (−10.0 points)."
-    )
+    assert diagnosis.verdict.endswith("But fc is no better than the raw input (−10.0 points).")
 
 
 def test_a_network_that_is_better_than_its_input_is_not_told_so():

@@ -14,9 +14,16 @@ from torch import nn
 import repprobe
 from repprobe import zoo
 from repprobe.capture import Pooling
-from repprobe.checkpoints import load_model, load_networks, save_checkpoint
+from repprobe.checkpoints import (
+    Model,
+    Preprocessing,
+    load_model,
+    load_networks,
+    save_checkpoint,
+)
+from repprobe.checkpoints.entry import Entry
 from repprobe.errors import CheckpointError, OutputError, UsageError
-from repprobe.repair.drop_in import as_stored
+from repprobe.repair.drop_in import as_stored, replaced
 from repprobe.repair.network import CutNetwork, with_head
 from repprobe.repair.writing import is_drop_in, write_fixed
 
@@ -114,8 +121,7 @@ def test_safetensors_keep_every_other_byte(tmp_path):
     assert all(any(a <= place < b for a, b in replaced) for place in differ)
 
 
-def test_tensors_in_shared_memory(tmp_path):
-    """Tied ones stay tied; one that stands elsewhere too stays there as it was."""
+def test_a_tensor_that_stands_elsewhere_too_stays_there_as_it_was(tmp_path):
     path, out = tmp_path / "a.pt", tmp_path / "b.pt"
     state = network().state_dict()
     torch.save({"state_dict": state, "last": {"head": state["linear.weight"]}}, path)
@@ -247,3 +253,17 @@ def test_refusals_leave_nothing_behind(tmp_path, one_line):
         write_fixed(path, models, tmp_path / "b.pt")
     one_line(caught, path)
     assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_tied_tensors_stay_tied():
+    tied = torch.zeros(2, 3)
+    file = {"w": OrderedDict(a=tied, b=tied, c=torch.zeros(2, 3))}
+    module = nn.Module()
+    for name in "abc":
+        module.register_buffer(name, torch.ones(2, 3))
+    entry = Entry(("w",), "", dict.fromkeys("abc", torch.float32))
+    model = Model("net", module, "net", Preprocessing.parse("none"), entry=entry)
+    found = replaced(file, [model], "a.pt")["w"]
+    assert found["a"] is found["b"] and found["a"] is not found["c"]
+    assert all(torch.equal(v, torch.ones(2, 3)) for v in found.values())
+    assert torch.equal(file["w"]["a"], torch.zeros(2, 3))

@@ -364,8 +364,10 @@ def draw(rows: list[Row], path: Path) -> None:
             size=4,
         )
         for axes in grid.axes.flat:
-            axes.axvline(100 * MARGIN, color="0.6", zorder=0)
-        grid.set(xscale="symlog")
+            axes.axvline(100 * MARGIN, color="0.6", linewidth=1, zorder=0)
+        grid.set(xscale="symlog", xlim=(-10, 100), xticks=(-10, -1, 0, 1, 10))
+        for axes in grid.axes.flat:
+            axes.xaxis.set_major_formatter("{x:g}")
         grid.set_axis_labels("true damage at k, points", "")
         grid.set_titles("{col_name}")
         grid.figure.savefig(path.with_suffix(".png"), dpi=150, bbox_inches="tight")

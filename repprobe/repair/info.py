@@ -46,7 +46,14 @@ def notes_on(job: Job, clean: NDArray[np.int64]) -> list[str]:
     model = job.models[0]
     notes = [*job.data.notes, *model.notes]
     origin = model.origin
-    if origin is None or origin.fingerprint != job.data.fingerprint:
+    if origin is None:
+        notes.append(
+            "nothing says which examples the network was trained on; if the clean ones are among "
+            "them, its answers to these, and so the gain on them, may not be what they are on new "
+            "examples."
+        )
+        return notes
+    if origin.fingerprint != job.data.fingerprint:
         return [*notes, *notes_on_seen(origin, job.data, job.image_size, clean)]
     seen = int(np.isin(clean, origin.rows).sum())
     if seen:

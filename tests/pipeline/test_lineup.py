@@ -5,7 +5,7 @@ from torch import nn
 
 from repprobe.checkpoints import Model, Preprocessing
 from repprobe.errors import UsageError
-from repprobe.lineup import RANDOM, Lineup
+from repprobe.pipeline.lineup import RANDOM, Lineup
 
 ENTRIES = {"method": "ce", "noise": "pair:0.4", "seed": 0, "data_fingerprint": "f"}
 

@@ -10,7 +10,7 @@ from torch import nn
 import repprobe
 from repprobe.data import ArrayPart, Data
 from repprobe.errors import DataError, UsageError
-from repprobe.lineup import distinct
+from repprobe.pipeline.lineup import distinct
 
 
 def images(classes=3, n=120):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repprobe.errors import UnknownNameError, nearest
-from repprobe.lineup import INPUT, RANDOM
+from repprobe.pipeline.lineup import INPUT, RANDOM
 from repprobe.settings import Settings
 
 if TYPE_CHECKING:

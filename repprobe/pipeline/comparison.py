@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from repprobe.diagnosis import Diagnosis, diagnose
 from repprobe.diagnosis.memorization import Memorization
-from repprobe.learned import learned
-from repprobe.lineup import RANDOM, Lineup, Network
-from repprobe.measure import Measurement
+from repprobe.pipeline.learned import learned
+from repprobe.pipeline.lineup import RANDOM, Lineup, Network
+from repprobe.pipeline.measure import Measurement
 from repprobe.probes.scores import Scores
 from repprobe.provenance import describe_model
 from repprobe.seen import notes_on_seen

@@ -16,7 +16,7 @@ from repprobe.errors import UsageError
 if TYPE_CHECKING:
     from repprobe.checkpoints import Model
 
-MOST = 5000
+MOST = 2000
 """Examples that memorization is measured on at most."""
 
 _STREAM = 202
@@ -54,7 +54,7 @@ def read_noisy_labels(file: str | os.PathLike[str], data: Data) -> NDArray[np.in
 
 
 def learned(model: Model, data: Data, given: NDArray[np.int64] | None, seed: int) -> Learned | None:
-    """Draw up to 5,000 of the examples that a network was trained on, with the labels it learned.
+    """Draw up to 2,000 of the examples that a network was trained on, with the labels it learned.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from repprobe.capture import Features, Pass
     from repprobe.checkpoints import Model
     from repprobe.data import Data, Draw
-    from repprobe.learned import Learned
+    from repprobe.pipeline.learned import Learned
     from repprobe.probes.memorization import Memorized
     from repprobe.probes.streaming import RidgeStream
     from repprobe.settings import Settings

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repprobe.clock import Clock
-from repprobe.comparison import Comparison
 from repprobe.data import Data, draws
 from repprobe.device import usable_device
 from repprobe.errors import DataError, UsageError
-from repprobe.learned import read_noisy_labels
-from repprobe.lineup import Lineup
-from repprobe.loading import load_all
-from repprobe.measure import Measurement
+from repprobe.pipeline.comparison import Comparison
+from repprobe.pipeline.learned import read_noisy_labels
+from repprobe.pipeline.lineup import Lineup
+from repprobe.pipeline.loading import load_all
+from repprobe.pipeline.measure import Measurement
 from repprobe.probes.engines import get_engine
 from repprobe.probes.fitting import check_kind, default_kind
 from repprobe.probes.scores import ALL

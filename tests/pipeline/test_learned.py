@@ -10,7 +10,7 @@ from repprobe.checkpoints import Model, Preprocessing
 from repprobe.checkpoints.origin import Origin
 from repprobe.data import ArrayPart, Data
 from repprobe.errors import DataError, UsageError
-from repprobe.learned import MOST, learned, read_noisy_labels
+from repprobe.pipeline.learned import MOST, learned, read_noisy_labels
 
 COUNT = 30
 

@@ -2,7 +2,7 @@
 
     python analyses/repair.py [JOBS]
 
-Trains `small-cnn` on 5,000 images with 80 % flipped and 80 % uniform noise, by cross-entropy and
+Trains `small-cnn` on 2,000 images with 80 % flipped and 80 % uniform noise, by cross-entropy and
 by ELR, three seeds; then replaces the head with 10, 50, 100 and 500 clean labels per class, three
 draws each (arXiv 2012.12896, section 5: ridge on one-hot targets). Figures are accuracies on the
 10,000 test images. Writes `figures/repair`; what is finished is kept in `runs/repair`, and the
@@ -29,7 +29,7 @@ METHODS = {
 """With the hyper-parameters of the method's paper, per noise."""
 
 SEEDS, PER_CLASS, DRAWS = (0, 1, 2), (10, 50, 100, 500), 3
-IMAGES, EPOCHS = 5000, 30
+IMAGES, EPOCHS = 2000, 20
 RUNS, FIGURES = Path("runs/repair"), Path("figures/repair")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from repprobe.clock import Clock
 from repprobe.data import Data, Draw, draws
+from repprobe.data.overlap import apart_from_test
 from repprobe.errors import UsageError
 from repprobe.probes.differences import paired
 from repprobe.probes.probing import Labels, blank_score, own_answer
@@ -24,7 +25,6 @@ from repprobe.repair.features import Candidates
 from repprobe.repair.gain import in_points, span
 from repprobe.repair.info import describe, notes_on
 from repprobe.repair.job import Job, Progress
-from repprobe.repair.overlap import apart_from_test
 from repprobe.repair.own_labels import NONE
 from repprobe.repair.settings import FixSettings
 from repprobe.runs import Run, run_folder

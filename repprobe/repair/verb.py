@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from repprobe.clock import Clock
 from repprobe.data import Data, Draw, draws
+from repprobe.data.overlap import apart_from_test
 from repprobe.probes.outcomes import Outcomes
 from repprobe.repair.answers import added, answers
 from repprobe.repair.choosing import ChosenCut
@@ -24,7 +25,6 @@ from repprobe.repair.gain import Comparison, refusal
 from repprobe.repair.heads import mended
 from repprobe.repair.info import describe, notes_on
 from repprobe.repair.job import Job, Progress
-from repprobe.repair.overlap import apart_from_test
 from repprobe.repair.own_labels import Own, own_labels
 from repprobe.repair.result import Fix
 from repprobe.repair.settings import FixSettings

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from repprobe.data import ArrayPart, Data, draws
+from repprobe.data.overlap import apart_from_test
 from repprobe.errors import UsageError
-from repprobe.repair.overlap import apart_from_test
 
 
 def made(shared, train=1000, test=500):

@@ -9,7 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.data import Data, Draw, Graphs, Part
+from repprobe.data.dataset import Data, Part
+from repprobe.data.graphs.graphs import Graphs
+from repprobe.data.splits import Draw
 from repprobe.errors import UsageError
 
 MOST = 0.01
@@ -21,7 +23,8 @@ _BATCH = 1024
 def apart_from_test(data: Data, draws: list[Draw]) -> tuple[list[Draw], list[str]]:
     """Return the draws without examples that the test part holds too, and what to tell of it.
 
-    Examples are the same if their raw inputs are, bit by bit; graphs are not compared.
+    Examples are the same if their raw inputs are, bit by bit. Graphs are not compared: the same
+    graph may be stored with its nodes and edges in another order.
 
     Raises
     ------

@@ -4,8 +4,9 @@
 
 Made data whose truth is known (`made_layers`), probed, compared and chosen from by the code that
 a diagnosis and a fix run. Each repeat has new examples, clean labels and networks. The truth of
-several draws, the expected accuracy, is the mean over all repeats' probes. Writes
-`figures/intervals/coverage.csv` and `coverage.png`, and prints the table of its README.
+several draws, the expected accuracy, is the mean over all repeats' probes. Goes on where it was
+broken off (`runs/intervals`). Writes `coverage.csv` and `coverage.png` into `figures/intervals`,
+and the table of the README there.
 """
 
 from __future__ import annotations
@@ -15,15 +16,24 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
-from cells import Row, markdown, run_cells, write_table
-from made_layers import World, independent_draws, probed
+from cells import Row, kept, markdown, run_cells, write_table
+from made_layers import World, engine, independent_draws, probed
 
 FIGURES = Path("figures/intervals")
+RUNS = Path("runs/intervals")
+TABLE = "<!-- table -->", "<!-- end of the table -->"
+"""What stands before and after the table of the README."""
+
 CELL = 20
 """Repeats that one process makes at a time."""
+
+EVERY = 6
+"""Of the regularizations that a diagnosis tries, one in so many is tried here, to save time."""
 
 REFERENCE, MODEL = "reference", "model"
 
@@ -50,31 +60,40 @@ class Repair:
     kind: str = "ridge"
 
 
-EIGHT = (0.8,) * 8
+FOUR = (0.8,) * 4
+LATER = (0.8,) * 2 + (1.3,) * 2
 SETTINGS = {
-    "ridge, 60 labels, 8 layers, no damage": Setting(World(10, 1.2, EIGHT), EIGHT, 60, 3, 300),
-    "ridge, 60 labels, 8 layers, damage": Setting(
-        World(10, 1.2, EIGHT), (0.8,) * 3 + (1.3,) * 5, 60, 3, 300
+    "ridge, 60 labels, 4 layers, 3 draws, no damage": Setting(
+        World(10, 1.2, FOUR), FOUR, 60, 3, 300
     ),
-    "ridge, 100 labels, 5 draws": Setting(World(10, 1.0, (0.5,)), (1.5,), 100, 5, 500),
-    "logistic, 40 labels": Setting(World(10, 1.5, (0.5,)), (1.0,), 40, 3, 200, "logistic"),
+    "ridge, 60 labels, 4 layers, 5 draws, damage": Setting(World(10, 1.2, FOUR), LATER, 60, 5, 300),
+    "logistic, 40 labels, 3 draws": Setting(World(10, 1.5, (0.5,)), (1.0,), 40, 3, 200, "logistic"),
 }
-UNEVEN = tuple(np.linspace(0.3, 1.5, 8))
+UNEVEN = tuple(np.linspace(0.3, 1.5, 6))
 REPAIRS = {
-    "ridge, 40 labels, 8 layers, a network nearly as good": Repair(World(10, 1.0, UNEVEN), 0.6, 40),
-    "ridge, 100 labels, 8 layers, a bad network": Repair(World(10, 1.0, UNEVEN), 1.2, 100),
-    "ridge, 400 labels, 8 layers, a better network": Repair(World(10, 0.5, UNEVEN), 0.5, 400),
-    "logistic, 60 labels, 4 layers": Repair(World(10, 1.2, UNEVEN[::2]), 0.9, 60, "logistic"),
+    "ridge, 40 labels, 6 layers, a network nearly as good": Repair(World(10, 1.0, UNEVEN), 0.6, 40),
+    "ridge, 100 labels, 6 layers, a bad network": Repair(World(10, 1.0, UNEVEN), 1.2, 100),
+    "ridge, 400 labels, 6 layers, a better network": Repair(World(10, 0.5, UNEVEN), 0.5, 400),
+    "logistic, 60 labels, 2 layers": Repair(World(10, 1.2, UNEVEN[::3]), 0.9, 60, "logistic"),
 }
 
 
 def cell(kind: str, name: str, first: int, count: int) -> list[Row]:
     """Make some repeats of a setting; a row per interval or test."""
+    from repprobe.probes.fitting import GRIDS
+
     rows = []
-    for repeat in range(first, first + count):
-        make = compare if kind == "compare" else repair
-        rows += [{"setting": name, "repeat": repeat, **row} for row in make(name, repeat)]
+    with patch.dict(GRIDS, {probe: grid[::EVERY] for probe, grid in GRIDS.items()}):
+        for repeat in range(first, first + count):
+            make = compare if kind == "compare" else repair
+            rows += [{"setting": name, "repeat": repeat, **row} for row in make(name, repeat)]
     return rows
+
+
+def kept_cell(kind: str, name: str, first: int, count: int) -> list[Row]:
+    """Return the rows of a cell, from an earlier run if there are any."""
+    path = RUNS / f"{kind} {name}, {first} to {first + count - 1}.json"
+    return kept(path, partial(cell, kind, name, first, count))
 
 
 def compare(name: str, repeat: int) -> Iterable[Row]:
@@ -101,7 +120,12 @@ def compare(name: str, repeat: int) -> Iterable[Row]:
         [r for r in scores if r.seed == 0],
         {place: o for place, o in scores.outcomes.items() if place[3] == 0},
     )
-    for layer in map(str, range(len(s.damaged))):
+    layers = [str(place) for place in range(len(s.damaged))]
+    damages = {
+        what: Comparisons(table).damages(MODEL, layers, [REFERENCE])
+        for what, table in (("damage, one draw", one), ("damage, several draws", scores))
+    }
+    for place, layer in enumerate(layers):
         true = {m: np.array(list(truth[m, layer].values())) for m in (REFERENCE, MODEL)}
         lost = true[REFERENCE] - true[MODEL]
         for what, table, value, seed in (
@@ -112,20 +136,15 @@ def compare(name: str, repeat: int) -> Iterable[Row]:
                 model=MODEL, layer=layer, split="test", group="all", metric="accuracy", seed=seed
             )
             yield _row(what, layer, value, row.low, row.high)
-        for what, table, value in (
-            ("damage, one draw", one, lost[0]),
-            ("damage, several draws", scores, lost.mean()),
-        ):
-            damage = Comparisons(table).damage(MODEL, layer, [REFERENCE])
-            _, low, high = damage.interval()
-            yield _row(what, layer, float(value), low, high) | {"difference": damage}
+        for (what, found), value in zip(damages.items(), (lost[0], lost.mean()), strict=True):
+            _, low, high = found[place].interval()
+            yield _row(what, layer, value, low, high) | {"difference": found[place]}
 
 
 def repair(name: str, repeat: int) -> Iterable[Row]:
     """Choose a layer, fit its head on all clean labels, and compare it with the network's own."""
     from repprobe.data import draws
     from repprobe.probes.choice import choose
-    from repprobe.probes.engines import get_engine
     from repprobe.probes.intervals import gain_interval
     from repprobe.repair import fitting
 
@@ -133,14 +152,14 @@ def repair(name: str, repeat: int) -> Iterable[Row]:
     random = np.random.default_rng([repeat, 100 + list(REPAIRS).index(name)])
     y, latent = s.world.latent(s.clean, random)
     (draw,) = draws(y, [s.clean], [0], "classification")
-    y, latent, engine = y[draw.rows], latent[draw.rows], get_engine("torch", "cpu")
+    y, latent, fitter = y[draw.rows], latent[draw.rows], engine(s.kind)
     layers = s.world.layers(latent, random)
     tables = {
-        layer: fitting.held_out(s.kind, [x], y, 2, engine, draw.folds)
+        layer: fitting.held_out(s.kind, [x], y, 2, fitter, draw.folds)
         for layer, x in layers.items()
     }
     choice = choose(tables, draw.folds, seed=repeat)
-    head = fitting.fit(s.kind, layers[choice.name], y, 2, engine, choice.point)
+    head = fitting.fit(s.kind, layers[choice.name], y, 2, fitter, choice.point)
     rule = np.zeros(s.world.width)
     rule[:2] = math.cos(s.angle), math.sin(s.angle)
     own = (latent @ rule > 0) == (y == 1)
@@ -153,7 +172,9 @@ def repair(name: str, repeat: int) -> Iterable[Row]:
 
 
 def _row(what: str, layer: str, truth: float, low: float, high: float) -> Row:
-    return {"what": what, "layer": layer, "truth": truth, "low": low, "high": high}
+    return {
+        "what": what, "layer": layer, "truth": float(truth), "low": float(low), "high": float(high)
+    }  # fmt: skip
 
 
 def summarize(rows: list[Row]) -> list[Row]:
@@ -206,6 +227,7 @@ def _false_onsets(rows: list[Row], margin: str) -> Iterable[bool]:
     Only for repeats in which no layer's true damage exceeds it.
     """
     from repprobe.diagnosis.onset import holm, onset
+    from repprobe.probes.differences import Component, Difference
 
     repeats: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
@@ -215,7 +237,10 @@ def _false_onsets(rows: list[Row], margin: str) -> Iterable[bool]:
         bound = most if margin.startswith("largest") else float(margin)
         if most > bound:
             continue
-        p = [r["difference"].p_above(bound) for r in some]
+        p = [
+            Difference(value, centre, tuple(Component(*c) for c in components)).p_above(bound)
+            for value, centre, components in (r["difference"] for r in some)
+        ]
         yield onset([r["layer"] for r in some], holm(p)) is not None
 
 
@@ -263,14 +288,19 @@ def main() -> None:
         for kind, names in (("compare", SETTINGS), ("repair", REPAIRS))
         for name in names
     ]
-    found = summarize(run_cells(cell, cells, jobs))
+    found = summarize(run_cells(kept_cell, cells, jobs))
     write_table(FIGURES / "coverage.csv", found)
     draw(found, FIGURES / "coverage.png")
     lines = [
         [r["what"], r["setting"], r["figure"], f"{100 * r['value']:.1f} %", str(r["repeats"])]
         for r in found
     ]
-    print(markdown(["what", "setting", "figure", "share", "repeats"], lines))
+    table = markdown(["what", "setting", "figure", "share", "repeats"], lines)
+    readme = FIGURES / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(TABLE[0])
+    after = rest.partition(TABLE[1])[2]
+    readme.write_text(f"{before}{TABLE[0]}\n\n{table}\n{TABLE[1]}{after}", encoding="utf-8")
+    print(table)
 
 
 if __name__ == "__main__":

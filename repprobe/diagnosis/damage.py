@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from repprobe.probes.differences import (
     UNKNOWN,
     Difference,
     Figure,
-    paired,
+    paired_layers,
     paired_with_networks,
     unpaired_draws,
     without_error,
@@ -24,6 +24,9 @@ from repprobe.probes.scores import INPUT, OUTPUT, Score, Scores
 
 Draws = dict[int | str, NDArray[np.float64]]
 """Seed of the draw of clean labels → outcomes (n,) of the test examples."""
+
+Place = tuple[str, str]
+"""Model and layer."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Comparisons:
     def __init__(self, scores: Scores) -> None:
         scores = scores.at()
         self._figures = {(f.model, f.layer): f for f in scores.summary()}
-        self._outcomes: dict[tuple[str, str], Draws] = {}
+        self._outcomes: dict[Place, Draws] = {}
         for (model, layer, _, seed), outcomes in scores.outcomes.items():
             self._outcomes.setdefault((model, layer), {})[seed] = outcomes.astype(np.float64)
 
@@ -94,32 +97,52 @@ class Comparisons:
             if name == model and math.isfinite(f.value)
         }
 
-    def damage(self, model: str, layer: str, references: Sequence[str]) -> Difference:
-        """Return the mean of the references at this layer minus the network."""
-        having = [r for r in references if self._has(r, layer)]
-        if not having or not self._has(model, layer):
-            return UNKNOWN
-        ours = self._outcomes.get((model, layer), {})
-        theirs = [self._outcomes.get((reference, layer), {}) for reference in having]
-        if ours and all(ours.keys() == draws.keys() for draws in theirs):
-            table = [[draws[seed] - ours[seed] for seed in ours] for draws in theirs]
-            return paired_with_networks(np.array(table))
-        value = float(np.mean([self._figures[r, layer].value for r in having]))
-        return without_error(value - self._figures[model, layer].value)
+    def damages(
+        self, model: str, layers: Sequence[str], references: Sequence[str]
+    ) -> list[Difference]:
+        """Return the mean of the references minus the network, layer by layer."""
+        found, tables = [UNKNOWN] * len(layers), {}
+        for place, layer in enumerate(layers):
+            having = [r for r in references if self._has(r, layer)]
+            if not having or not self._has(model, layer):
+                continue
+            ours = self._outcomes.get((model, layer), {})
+            theirs = [self._outcomes.get((reference, layer), {}) for reference in having]
+            if ours and all(ours.keys() == draws.keys() for draws in theirs):
+                tables[place] = np.array([[draws[s] - ours[s] for s in ours] for draws in theirs])
+            else:
+                value = float(np.mean([self._figures[r, layer].value for r in having]))
+                found[place] = without_error(value - self._figures[model, layer].value)
+        for place, one in zip(tables, paired_with_networks([*tables.values()]), strict=True):
+            found[place] = one
+        return found
 
-    def minus(self, ours: tuple[str, str], theirs: tuple[str, str]) -> Difference:
-        """Return one (model, layer) minus another."""
-        if not self._has(*ours) or not self._has(*theirs):
-            return UNKNOWN
-        mine, other = self._outcomes.get(ours, {}), self._outcomes.get(theirs, {})
-        if not mine or not other:
-            value = self._figures[ours].value - self._figures[theirs].value
-            return without_error(value)
-        if "" in other:
-            return paired(np.stack(list(mine.values())) - other[""])
-        if mine.keys() == other.keys():
-            return paired(np.stack([mine[seed] - other[seed] for seed in mine]))
-        return unpaired_draws(np.stack(list(mine.values())), np.stack(list(other.values())))
+    def minus(self, pairs: Sequence[tuple[Place, Place]]) -> list[Difference]:
+        """Return the first (model, layer) of each pair minus the second.
+
+        The pairs are one kind of comparison at several layers: they tell of each other's error.
+        """
+        found = [UNKNOWN] * len(pairs)
+        same: dict[int, NDArray[np.float64]] = {}
+        apart: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        for place, (ours, theirs) in enumerate(pairs):
+            if not self._has(*ours) or not self._has(*theirs):
+                continue
+            mine, other = self._outcomes.get(ours, {}), self._outcomes.get(theirs, {})
+            if not mine or not other:
+                value = self._figures[ours].value - self._figures[theirs].value
+                found[place] = without_error(value)
+            elif "" in other:
+                same[place] = np.stack(list(mine.values())) - other[""]
+            elif mine.keys() == other.keys():
+                same[place] = np.stack([mine[seed] - other[seed] for seed in mine])
+            else:
+                apart[place] = np.stack(list(mine.values())), np.stack(list(other.values()))
+        for place, one in zip(same, paired_layers([*same.values()]), strict=True):
+            found[place] = one
+        for place, one in zip(apart, unpaired_draws([*apart.values()]), strict=True):
+            found[place] = one
+        return found
 
     def _has(self, model: str, layer: str) -> bool:
         figure = self._figures.get((model, layer))
@@ -139,23 +162,38 @@ def layer_damages(
     Without references, the layers after `best` are compared with it.
     """
     figures = comparisons.figures(model)
-    records: list[LayerDamage] = []
-    p_values: list[float] = []
-    for layer, figure in figures.items():
-        if layer == INPUT:
-            continue
-        damage = over_input = over_random = UNKNOWN
-        if references:
-            damage = comparisons.damage(model, layer, references)
-        elif best is not None and figure.order > figures[best].order:
-            damage = comparisons.minus((model, best), (model, layer))
-        if layer != OUTPUT:
-            over_input = comparisons.minus((model, layer), (model, INPUT))
-            if random is not None:
-                over_random = comparisons.minus((model, layer), (random, layer))
-        records.append(
-            LayerDamage(figure, damage.interval(), over_input.interval(), over_random.interval())
+    layers = [layer for layer in figures if layer != INPUT]
+    probed = [layer for layer in layers if layer != OUTPUT]
+    if references:
+        damages = dict(zip(layers, comparisons.damages(model, layers, references), strict=True))
+    elif best is not None:
+        later = [layer for layer in layers if figures[layer].order > figures[best].order]
+        damages = _compared(comparisons, {la: ((model, best), (model, la)) for la in later})
+    else:
+        damages = {}
+    over_input = _compared(comparisons, {la: ((model, la), (model, INPUT)) for la in probed})
+    over_random = {}
+    if random is not None:
+        over_random = _compared(comparisons, {la: ((model, la), (random, la)) for la in probed})
+    corrected = holm([damages.get(layer, UNKNOWN).p_above(margin) for layer in layers])
+
+    def figure(found: Mapping[str, Difference], layer: str) -> Figure:
+        return found.get(layer, UNKNOWN).interval()
+
+    return tuple(
+        LayerDamage(
+            figures[layer],
+            figure(damages, layer),
+            figure(over_input, layer),
+            figure(over_random, layer),
+            p_value,
         )
-        p_values.append(damage.p_above(margin))
-    corrected = holm(p_values)
-    return tuple(replace(r, p_value=p) for r, p in zip(records, corrected, strict=True))
+        for layer, p_value in zip(layers, corrected, strict=True)
+    )
+
+
+def _compared(
+    comparisons: Comparisons, pairs: Mapping[str, tuple[Place, Place]]
+) -> dict[str, Difference]:
+    """Return layer → the difference of its pair."""
+    return dict(zip(pairs, comparisons.minus([*pairs.values()]), strict=True))

@@ -10,6 +10,7 @@ from repprobe.diagnosis.damage import Comparisons, layer_damages
 from repprobe.diagnosis.onset import MARGIN, onset
 from repprobe.diagnosis.summary import Diagnosis
 from repprobe.errors import UnknownNameError
+from repprobe.probes.differences import UNKNOWN
 from repprobe.probes.scores import INPUT, OUTPUT, Scores
 
 
@@ -58,11 +59,13 @@ def _diagnose(
     figures = comparisons.figures(model)
     choice = layer_choice(scores, model)
     layer = best_layer(scores, model) if choice is None else choice.name
-    gain = comparisons.minus((model, layer or ""), (model, OUTPUT)).interval()
+    layers = [name for name in figures if name not in (INPUT, OUTPUT)]
+    gains = comparisons.minus([((model, name), (model, OUTPUT)) for name in layers])
+    gain = dict(zip(layers, gains, strict=True)).get(layer or "", UNKNOWN).interval()
     probed = scores.where(model=model, layer=layer)
     curve = [f for b in probed.budgets for f in probed.summary(b) if math.isfinite(f.value)]
     damages = layer_damages(comparisons, model, layer, references, random, margin)
-    layers = [record for record in damages if record.layer != OUTPUT]
+    within = [record for record in damages if record.layer != OUTPUT]
     return Diagnosis(
         model,
         None if layer is None else figures[layer],
@@ -74,5 +77,5 @@ def _diagnose(
         references=references,
         margin=margin,
         damages=damages,
-        onset=onset([r.layer for r in layers], [r.p_value for r in layers]),
+        onset=onset([r.layer for r in within], [r.p_value for r in within]),
     )

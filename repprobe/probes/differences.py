@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -98,34 +99,57 @@ def paired(differences: Floats) -> Difference:
     wrong, one example of either sign is added (Bonett & Price 2012), so that the interval is
     honest when few answers differ.
     """
-    value = float(differences.mean())
-    if differences.shape[1] < 2:
-        return without_error(value)
-    centre, examples = _examples(differences)
-    return Difference(value, centre, (examples, *_draws(differences)))
+    return paired_layers([differences])[0]
 
 
-def paired_with_networks(differences: Floats) -> Difference:
-    """Compare several reference networks with one network: differences (networks, draws, n).
+def paired_layers(tables: Sequence[Floats]) -> list[Difference]:
+    """Compare as `paired` does at several layers, whose draws tell of each other's error."""
+    drawn = _draws(tables)
+    return [_paired(table, parts) for table, parts in zip(tables, drawn, strict=True)]
+
+
+def paired_with_networks(tables: Sequence[Floats]) -> list[Difference]:
+    """Compare several reference networks with one: a table (networks, draws, n) per layer.
 
     The references' spread tells how far networks that were trained in one way lie apart: it
     enters for their mean and once more for the network that they are compared with, so that
     the answer is about ways of training and not about one network's luck. A single reference
-    has no spread to tell.
+    has no spread to tell. The spread is shared by the layers as the draws' error is.
     """
-    networks, found = len(differences), paired(differences.mean(axis=0))
-    if networks == 1 or not found.components:
-        return found
-    spread = float(differences.mean(axis=(1, 2)).var(ddof=1)) * (1 + 1 / networks)
-    return found._replace(components=(*found.components, Component(spread, networks - 1)))
+    spreads = _draws([table.mean(axis=1) for table in tables])
+    return [
+        _with(found, [s._replace(variance=s.variance * (len(table) + 1)) for s in spread])
+        for found, table, spread in zip(
+            paired_layers([table.mean(axis=0) for table in tables]), tables, spreads, strict=True
+        )
+    ]
 
 
-def unpaired_draws(ours: Floats, theirs: Floats) -> Difference:
-    """Compare outcomes (a, n) with outcomes (b, n) of other draws on the same examples."""
-    found = paired((ours.mean(axis=0) - theirs.mean(axis=0))[None])
+def unpaired_draws(pairs: Sequence[tuple[Floats, Floats]]) -> list[Difference]:
+    """Compare, per layer, outcomes (a, n) with outcomes (b, n) of other draws on the same examples.
+
+    The draws' errors are shared by the layers, those of either side by themselves.
+    """
+    ours, theirs = (_draws([pair[side] for pair in pairs]) for side in (0, 1))
+    return [
+        _with(paired((a.mean(axis=0) - b.mean(axis=0))[None]), [*one, *other])
+        for (a, b), one, other in zip(pairs, ours, theirs, strict=True)
+    ]
+
+
+def _with(found: Difference, parts: Sequence[Component]) -> Difference:
+    """Return a difference with more sources of error, if its error is known at all."""
     if not found.components:
         return found
-    return found._replace(components=(*found.components, *_draws(ours), *_draws(theirs)))
+    return found._replace(components=(*found.components, *parts))
+
+
+def _paired(differences: Floats, drawn: tuple[Component, ...]) -> Difference:
+    value = float(differences.mean())
+    if differences.shape[1] < 2:
+        return without_error(value)
+    centre, examples = _examples(differences)
+    return Difference(value, centre, (examples, *drawn))
 
 
 def _examples(differences: Floats) -> tuple[float, Component]:
@@ -137,16 +161,41 @@ def _examples(differences: Floats) -> tuple[float, Component]:
     return float(means.mean()), Component(float(means.var(ddof=1)) / n, n - 1)
 
 
-def _draws(table: Floats) -> tuple[Component, ...]:
-    """Return the error of the mean of a table (draws, n) from the draws; none of a single draw.
+def _draws(tables: Sequence[Floats]) -> list[tuple[Component, ...]]:
+    """Return, per table (draws, n), the error of its mean from the draws; none of a single draw.
+
+    Tables of the same shape are one network's layers on the same draws.
+    """
+    found: list[tuple[Component, ...]] = [()] * len(tables)
+    for draws, n in {table.shape for table in tables}:
+        if draws > 1 and n > 1:
+            places = [i for i, table in enumerate(tables) if table.shape == (draws, n)]
+            for i, part in zip(places, _pooled([tables[i] for i in places]), strict=True):
+                found[i] = (part,)
+    return found
+
+
+def _pooled(tables: Sequence[Floats]) -> list[Component]:
+    """Return the errors from the draws of layers whose tables have the same shape (draws, n).
 
     What draws and examples give together is already in the error of the examples, and is
-    subtracted, as in an analysis of variance.
+    subtracted, as in an analysis of variance. Few draws tell little of one layer's variance. So
+    the layers share it (cf. Smyth 2004), in proportion to what draws and examples give together,
+    which is known well; no layer gets less than its own draws show. The freedom is that of as
+    many independent layers as Kish's (1965) design effect leaves of them, given how draws and
+    examples together correlate between layers. (Satterthwaite's would take squared correlations;
+    but the draws' own effects correlate more than what is seen here.)
     """
-    draws, n = table.shape
-    if draws == 1:
-        return ()
-    means = table.mean(axis=1)
-    rest = table - means[:, None] - table.mean(axis=0) + table.mean()
-    both = float((rest**2).sum()) / ((draws - 1) * (n - 1) * n)
-    return (Component(max(0.0, float(means.var(ddof=1)) - both) / draws, draws - 1),)
+    draws, n = tables[0].shape
+    rests = np.stack(
+        [(t - t.mean(axis=1)[:, None] - t.mean(axis=0) + t.mean()).ravel() for t in tables]
+    )
+    products = rests @ rests.T / ((draws - 1) * (n - 1) * n)
+    both = np.diag(products)
+    own = np.maximum(0, [t.mean(axis=1).var(ddof=1) for t in tables] - both)
+    if not both.sum():
+        return [Component(float(v) / draws, draws - 1) for v in own]
+    variances = np.maximum(own, both * own.sum() / both.sum()) / draws
+    root = np.sqrt(both)
+    freedom = (draws - 1) * both.sum() ** 2 / float((root[:, None] * abs(products) * root).sum())
+    return [Component(float(v), freedom) for v in variances]

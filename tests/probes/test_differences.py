@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import norm, ttest_1samp
 
-from repprobe.probes.differences import paired, paired_with_networks, unpaired_draws, without_error
+from repprobe.probes.differences import (
+    paired,
+    paired_layers,
+    paired_with_networks,
+    unpaired_draws,
+    without_error,
+)
 from repprobe.probes.intervals import gain_interval
 
 
@@ -79,7 +85,7 @@ def test_one_more_network_like_the_references_is_rarely_called_damaged(networks)
         difficulty = 2 * generator.normal(size=300)
         quality = 1 + 0.3 * generator.normal(size=networks + 1)
         hits = np.stack([draws_of(generator, q, difficulty, 2, 0.1) for q in quality]) * 1.0
-        alarms.append(paired_with_networks(hits[:-1] - hits[-1]).p_above(0.0) < 0.05)
+        alarms.append(paired_with_networks([hits[:-1] - hits[-1]])[0].p_above(0.0) < 0.05)
     assert np.mean(alarms) <= 0.07
 
 
@@ -88,7 +94,7 @@ def test_draws_that_do_not_match_are_compared_without_pairing_them():
     difficulty = 2 * generator.normal(size=300)
     ours = draws_of(generator, 1.0, difficulty, 3, 0.3) * 1.0
     theirs = draws_of(generator, 1.0, difficulty, 4, 0.3) * 1.0
-    found = unpaired_draws(ours, theirs)
+    (found,) = unpaired_draws([(ours, theirs)])
     assert found.value == pytest.approx(ours.mean() - theirs.mean())
     assert found.interval().low < 0 < found.interval().high
     assert len(found.components) == 3
@@ -103,3 +109,68 @@ def test_a_cross_validated_gain_is_less_certain_than_one_on_new_examples():
     ]  # fmt: skip
     assert widths[0] < widths[1] < widths[2]
     assert widths[1] / widths[0] == pytest.approx(math.sqrt(1.3))
+
+
+def layer_tables(generator, draws, quality, shift, layers=6, n=200):
+    """Return differences (draws, n) of layers whose draws' luck correlates; those later lost."""
+    difficulty = 2 * generator.normal(size=n)
+    tables = []
+    common = generator.normal(size=(2, draws, 1))
+    for place in range(layers):
+        shifts = 1.0, 1.0 - shift * (place >= layers // 2)
+        hits = [
+            mu
+            + quality * (0.6 * luck + 0.8 * generator.normal(size=(draws, 1)))
+            + difficulty
+            + 0.7 * generator.normal(size=n)
+            + 0.8 * generator.normal(size=(draws, n))
+            > 0
+            for mu, luck in zip(shifts, common, strict=True)
+        ]
+        tables.append(hits[0] * 1.0 - hits[1])
+    return tables
+
+
+@pytest.mark.parametrize("draws", [2, 3])
+def test_layers_tell_of_each_others_draws(draws):
+    generator = np.random.default_rng(6)
+    covered, alarms, alone = [], [], []
+    for _ in range(300):
+        tables = layer_tables(generator, draws, 0.3, 0.0)
+        found = paired_layers(tables)
+        covered += [f.interval().low <= 0 <= f.interval().high for f in found]
+        alarms.append(min(f.p_above(0.0) for f in found) <= 0.05 / len(found))
+        alone.append(min(paired(t).p_above(0.0) for t in tables) <= 0.05 / len(found))
+    assert 0.93 <= np.mean(covered) <= 0.98
+    assert np.mean(alarms) <= 0.05 < np.mean(alone)
+
+
+def test_two_draws_show_a_large_loss_beyond_doubt():
+    generator = np.random.default_rng(7)
+    found = paired_layers(layer_tables(generator, 2, 0.15, 2.0))
+    assert all(f.value > 0.2 and f.p_above(0.01) < 0.05 / 6 for f in found[3:])
+    assert all(f.p_above(0.01) > 0.05 for f in found[:3])
+
+
+def test_layers_without_any_difference_neither_get_nor_tell_variance():
+    generator = np.random.default_rng(8)
+    tables = layer_tables(generator, 3, 0.3, 0.0, layers=3)
+    zero = np.zeros_like(tables[0])
+    alone, beside = paired_layers(tables), paired_layers([*tables, zero, zero])
+    for a, b in zip(alone, beside, strict=False):
+        assert b.components[1] == pytest.approx(a.components[1])
+    assert beside[-1].components[1].variance == 0
+
+
+def test_equal_layers_know_no_more_than_one():
+    table = layer_tables(np.random.default_rng(9), 3, 0.3, 0.0, layers=1)[0]
+    assert paired_layers([table] * 4)[2].components[1] == pytest.approx(paired(table).components[1])
+
+
+def test_layers_with_other_draws_are_pooled_by_themselves():
+    generator = np.random.default_rng(10)
+    three, two = (layer_tables(generator, draws, 0.3, 0.0, layers=2) for draws in (3, 2))
+    mixed = paired_layers([three[0], two[0], three[1], two[1], three[0][:1]])
+    assert mixed[0] == paired_layers(three)[0]
+    assert mixed[3] == paired_layers(two)[1]
+    assert len(mixed[4].components) == 1

@@ -3,8 +3,8 @@
     python analyses/cnn9_cifar10.py [EPOCHS]
 
 Trains on 80 % uniform and on 80 % flipped labels beside each other, then probes both networks, and
-three with random weights, by ridge on 2,000 clean labels. Training is kept in `runs/cnn9-cifar10` and goes
-on from there; the runs of `layers` and the curves go to `figures/cnn9-cifar10`.
+three with random weights, by ridge on 2,000 clean labels. Training is kept in `runs/cnn9-cifar10`
+and goes on from there; the runs of `layers` and the curves go to `figures/cnn9-cifar10`.
 """
 
 from __future__ import annotations

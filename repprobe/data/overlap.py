@@ -23,6 +23,8 @@ _BATCH = 1024
 def apart_from_test(data: Data, draws: list[Draw]) -> tuple[list[Draw], list[str]]:
     """Return the draws without examples that the test part holds too, and what to tell of it.
 
+    Where one loses examples the others lose as many, so that all have the same budgets.
+
     Examples are the same if their raw inputs are, bit by bit. Graphs are not compared: the same
     graph may be stored with its nodes and edges in another order.
 
@@ -46,13 +48,23 @@ def apart_from_test(data: Data, draws: list[Draw]) -> tuple[list[Draw], list[str
         )
     verb = "one is" if count == 1 else f"{count:,} are"
     note = f"of the {len(rows):,} clean examples {verb} in the test part too and left out."
-    return [_without(draw, rows[found]) for draw in draws], [note]
+    return _even([_without(draw, rows[found]) for draw in draws]), [note]
 
 
 def _without(draw: Draw, rows: NDArray[np.int64]) -> Draw:
     kept = ~np.isin(draw.rows, rows)
     budgets = tuple(int(kept[:budget].sum()) for budget in draw.budgets)
     return replace(draw, rows=draw.rows[kept], folds=draw.folds[kept], budgets=budgets)
+
+
+def _even(draws: list[Draw]) -> list[Draw]:
+    """Cut draws so that each budget has as many examples in all of them."""
+    budgets = tuple(min(sizes) for sizes in zip(*(draw.budgets for draw in draws), strict=True))
+    count = budgets[-1]
+    return [
+        replace(draw, rows=draw.rows[:count], folds=draw.folds[:count], budgets=budgets)
+        for draw in draws
+    ]
 
 
 def _digests(part: Part, rows: NDArray[np.int64]) -> Iterator[bytes]:

@@ -25,6 +25,8 @@ Widths = Callable[["Model"], Mapping[str, int]]
 
 _STREAM = 201
 _SHOWN = 3
+_EPOCH = re.compile(r"(?:^|[-_.])epoch[-_=]?(\d+)$")
+"""Ends the name of a file that holds a network as it was after that epoch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +178,7 @@ def _named(
         order = sorted(range(len(models)), key=epochs.__getitem__)
         models = [models[i] for i in order]
         epochs = [epochs[i] for i in order]
-        names = [f"{stem} epoch {epoch}" for epoch in epochs]
+        names = [f"{stem} epoch {epoch}".strip() for epoch in epochs]
     else:
         names = [m.name for m in models]
         epochs = []
@@ -197,19 +199,29 @@ def _identity(model: Model) -> str | int:
 
 
 def _snapshots(models: Sequence[Model]) -> tuple[str, list[int]] | None:
-    """Return the name of the run and the epochs, if the networks are snapshots of one run."""
+    """Return the name of the run and the epochs, if the networks are snapshots of one run.
+
+    The epoch is what the checkpoint says, else the number in the name of its file.
+    """
     runs = {
         (
-            *(re.sub(r"-epoch-\d+$", "", m.name), m.architecture, repr(m.arguments)),
+            *(_EPOCH.sub("", m.name), m.architecture, repr(m.arguments)),
             *(m.metadata.get(key) for key in ("method", "noise", "seed", "data_fingerprint")),
         )
         for m in models
     }
-    epochs = [m.metadata.get("epoch") for m in models]
-    known = [e for e in epochs if isinstance(e, int) and not isinstance(e, bool)]
-    if len(models) < 2 or len(runs) > 1 or len(set(known)) < len(models):
+    epochs = [epoch for m in models if (epoch := _epoch(m)) is not None]
+    if len(models) < 2 or len(runs) > 1 or len(set(epochs)) < len(models):
         return None
-    return str(next(iter(runs))[0]), known
+    return str(next(iter(runs))[0]), epochs
+
+
+def _epoch(model: Model) -> int | None:
+    epoch = model.metadata.get("epoch")
+    if isinstance(epoch, int) and not isinstance(epoch, bool):
+        return epoch
+    numbered = _EPOCH.search(model.name)
+    return int(numbered[1]) if numbered else None
 
 
 def _difference(one: Model, other: Model, widths: Widths) -> str:

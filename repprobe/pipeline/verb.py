@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from repprobe.clock import Clock
 from repprobe.data import Data, draws
+from repprobe.data.overlap import apart_from_test
 from repprobe.device import usable_device
 from repprobe.errors import DataError, UsageError
 from repprobe.pipeline.comparison import Comparison
@@ -123,6 +125,8 @@ class _Job:
             budgets = settings.budgets or (min(DEFAULT_CLEAN, len(data.train)),)
             seeds = range(settings.seed, settings.seed + settings.seeds)
             drawn = draws(data.train.labels, budgets, seeds, data.task)
+            drawn, notes = apart_from_test(data, drawn)
+            data = replace(data, notes=(*data.notes, *notes))
             noisy = settings.noisy_labels
             given = None if noisy is None else read_noisy_labels(noisy, data)
         measurement = Measurement(

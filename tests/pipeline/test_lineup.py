@@ -95,6 +95,24 @@ def test_snapshots_of_a_run_are_told_by_their_epoch_and_in_its_order():
     assert found.compared["noisy epoch 5"] == ("noisy epoch 0",)
 
 
+def test_snapshots_in_a_folder_of_their_own_are_named_by_their_epoch_alone():
+    models = [model(f"epoch-{e:03}", epoch=e, epochs=10, **ENTRIES) for e in (5, 0, 10)]
+    assert lineup(models).epochs == {"epoch 0": 0, "epoch 5": 5, "epoch 10": 10}
+
+
+@pytest.mark.parametrize("form", ["epoch-{}", "net_epoch{}", "net.epoch_{}", "net-epoch={}"])
+def test_snapshots_of_others_are_ordered_by_the_number_in_their_name(form):
+    found = lineup([model(form.format(e)) for e in (10, 100, 9)])  # as a shell lists them
+    assert list(found.epochs.values()) == [9, 10, 100]
+    assert [n.model.name for n in found.examined] == [form.format(e) for e in (9, 10, 100)]
+
+
+def test_numbers_that_are_no_epochs_make_no_snapshots():
+    assert lineup([model("net-1"), model("net-2")]).epochs is None
+    assert lineup([model("a-epoch-1"), model("b-epoch-2")]).epochs is None
+    assert lineup([model("net-epoch-1"), model("net-epoch-01", sha="other")]).epochs is None
+
+
 @pytest.mark.parametrize("other", [{"seed": 1}, {"noise": "none"}, {"epoch": 0}])
 def test_networks_of_different_runs_are_no_snapshots(other):
     first = model("net-epoch-000", epoch=0, **ENTRIES)

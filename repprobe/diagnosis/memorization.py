@@ -121,23 +121,65 @@ class Memorization:
 
     @property
     def sentence(self) -> str:
-        """The answer for people, with its numbers."""
+        """The answer for people, in one sentence."""
+        answer = self.answer
+        if answer == "unknown":
+            return self._too_little()
+        if answer == "no layer":
+            most = max(self.layers, key=lambda layer: layer.excess[0])
+            return (
+                "No layer is found to memorize: beyond chance the noisy label is given to "
+                f"corrupted examples in {_points(most.excess[0])} % {self._ends(most.excess)} of "
+                f"the cases at most, by {most.layer}."
+            )
+        if len(self.last) > 1:
+            last, are, they = f"The last {len(self.last)} layers", "are", "they give"
+            one, claim = "the ones", "memorize"
+        else:
+            last, are, they = f"The last layer ({self.last[0]})", "is", "it gives"
+            one, claim = "the one", "memorizes"
+        value, low, high = self.contrast
+        if answer == "last layers":
+            how = f"{_points(value)} points {self._ends(self.contrast)} more often than"
+        elif value < 0:
+            are += " not"
+            how = f"{_points(-value)} points {self._ends((-value, -high, -low))} less often than"
+        else:
+            are += " not"
+            how = f"only {_points(value)} points {self._ends(self.contrast)} more often than"
+        return (
+            f"{last} {are} {one} that {claim}: beyond chance {they} corrupted examples the noisy "
+            f"label {how} earlier ones."
+        )
+
+    @property
+    def details(self) -> str:
+        """The answer for people, with the shares it rests on and the prediction depth."""
         return f"{self._claim()}{self._depths()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for `run.json`; NaN as None."""
         plain: dict[str, Any] = _plain(asdict(self))
-        return {**plain, "answer": self.answer, "sentence": self.sentence}
+        said = {"answer": self.answer, "sentence": self.sentence, "details": self.details}
+        return plain | said
+
+    def _too_little(self) -> str:
+        """Say why there is no answer."""
+        if not self._others():
+            return "Which layers memorize cannot be said of one layer alone."
+        return (
+            f"{self.examples:,} corrupted training examples are too few to say which layers "
+            "memorize."
+        )
+
+    @staticmethod
+    def _ends(interval: Interval) -> str:
+        return f"({_points(interval[1])} to {_points(interval[2])})"
 
     def _claim(self) -> str:
         answer = self.answer
         if answer == "unknown":
-            if not self._others():
-                return "Which layers memorize cannot be said of one layer alone."
-            return (
-                f"{self.examples:,} corrupted training examples are too few to say which layers "
-                "memorize."
-            )
+            return self._too_little()
         count = f"{len(self.last)} layers" if len(self.last) > 1 else f"layer ({self.last[0]})"
         value, low, high = self.contrast
         shares = (
@@ -204,7 +246,7 @@ def _mean(values: NDArray[Any]) -> Interval:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.1f}"
+    return f"{100 * share:.1f}".replace("-", "−")
 
 
 def _plain(value: Any) -> Any:

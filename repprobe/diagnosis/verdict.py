@@ -14,46 +14,73 @@ if TYPE_CHECKING:
     from repprobe.diagnosis.summary import Diagnosis
 
 
+_HEADS = {"knn": "a kNN probe"}
+
+
 def verdict(d: Diagnosis) -> str:
-    """Return what the network scores, where it is best, where damage begins, and the rest."""
+    """Return what the network and a new head score, where damage begins, and what others found."""
     if d.best is None:
         return f"{d.model}: no layer could be probed."
-    sentences = [_own_and_best(d, d.best), _head(d, d.best), _damage(d, d.best), _idle(d, d.best)]
+    sentences = [_heads(d, d.best), _damage(d, d.best)]
     sentences += [each.sentence for each in (d.memorization, d.causal) if each is not None]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _own_and_best(d: Diagnosis, best: Score) -> str:
+def _heads(d: Diagnosis, best: Score) -> str:
+    """Compare the network's own head with a new one on the best layer."""
     if d.own is None:
         own = "there is no output of the network to score"
     else:
-        own = f"the network's own output reaches {_figure(d.own)} on the test part"
-    sure = ""
+        own = f"the network's own output reaches {_figure(d.own)}"
+    head = _HEADS.get(best.probe, f"a {best.probe} head")
+    labels = f"{best.clean_labels:,} clean labels"
     if math.isfinite(d.certainty):
-        sure = (
-            f" (so chosen by left-out clean examples, and again in {100 * d.certainty:.0f} % of "
-            "their bootstrap samples)"
-        )
-    return f"{d.model}: {own}; its representation is best at {best.layer}{sure}."
-
-
-def _head(d: Diagnosis, best: Score) -> str:
-    """Say what a new head would gain."""
-    head = (
-        f"A {best.probe} probe there, fitted on {best.clean_labels:,} clean labels, reaches "
-        f"{_figure(best)}"
+        again = f"again in {100 * d.certainty:.0f} % of bootstrap samples"
+        chosen = f"chosen inside {labels} ({again})"
+    else:
+        chosen = f"fitted on {labels}"
+    return (
+        f"{d.model}: {own}; {head} on {best.layer}, {chosen}, reaches {_figure(best)}"
+        f"{_gain(d, best)}{_idle(d, best)}{_budgets(d)}."
     )
+
+
+def _gain(d: Diagnosis, best: Score) -> str:
     gain = Figure(d.gain, d.low, d.high)
     if not math.isfinite(gain.value):
-        return f"{head}.{_budgets(d)}"
-    points = _amount(gain, best)
-    if not math.isfinite(gain.low) or gain.low > 0:
-        compared = f"as a new head it would gain {points}"
-    elif gain.high < 0:
-        compared = f"as a new head it would lose {_amount(_negative(gain), best)}"
-    else:
-        compared = f"as a new head it would change nothing beyond the error ({_signed(gain, best)})"
-    return f"{head}: {compared}.{_budgets(d)}"
+        return ""
+    unsure = not math.isfinite(gain.low)
+    if gain.low > 0 or (unsure and gain.value > 0):
+        return f", a gain of {_amount(gain, best)}"
+    if gain.high < 0 or (unsure and gain.value < 0):
+        return f", a loss of {_amount(_negative(gain), best)}"
+    return f", no gain beyond the error ({_signed(gain, best)})"
+
+
+def _idle(d: Diagnosis, best: Score) -> str:
+    """Say so where the best layer is worth no more than one that learned nothing."""
+    record = d.damage(best.layer)
+    if record is None:
+        return ""
+    rivals = {"the raw input": record.over_input, "random weights": record.over_random}
+    for name, over in rivals.items():
+        if _not_above(over):
+            less = "less" if over.high < 0 else "no more"
+            return f", but {less} than {name} ({_signed(over, best)})"
+    return ""
+
+
+def _budgets(d: Diagnosis) -> str:
+    """Say how few clean labels do, where several numbers were tried."""
+    if len(d.curve) < 2:
+        return ""
+    enough = d.enough
+    if enough is None or d.own is None or enough == d.curve[-1]:
+        fewest = d.curve[0]
+        return f"; with {fewest.clean_labels:,} clean labels it is {_figure(fewest)}"
+    done = "beat" if enough.low > d.own.high else "match"
+    labels = f"{enough.clean_labels:,} clean labels"
+    return f"; {labels} are enough to {done} that output: {_figure(enough)}"
 
 
 def _damage(d: Diagnosis, best: Score) -> str:
@@ -65,11 +92,7 @@ def _damage(d: Diagnosis, best: Score) -> str:
     start, own = d.damage(d.onset), d.damage(OUTPUT)
     layers = [r for r in records if r.layer != OUTPUT]
     if start is not None:
-        sentence = f"Damage begins at {start.layer}, {_amount(start.damage, best)} below {below}"
-        worst = max(layers, key=lambda r: r.damage.value)
-        if worst.layer != start.layer:
-            sentence += f", and is largest at {worst.layer}: {_amount(worst.damage, best)}"
-        return sentence + "."
+        return f"Damage begins at {start.layer}, {_amount(start.damage, best)} below {below}."
     tested = [r for r in layers if math.isfinite(r.p_value)]
     margin = _plain_amount(d.margin, best)
     if not tested:
@@ -89,34 +112,6 @@ def _damage(d: Diagnosis, best: Score) -> str:
     if d.references and own is not None and _real(own):
         sentence += f"; only the network's own output is, by {_amount(own.damage, best)}"
     return sentence + "."
-
-
-def _idle(d: Diagnosis, best: Score) -> str:
-    """Say so where the best layer is worth no more than one that learned nothing."""
-    record = d.damage(best.layer)
-    if record is None:
-        return ""
-    rivals = {"the raw input": record.over_input, "random weights": record.over_random}
-    no_better = [name for name, over in rivals.items() if _not_above(over)]
-    if not no_better:
-        return ""
-    spans = ", ".join(_signed(rivals[name], best) for name in no_better)
-    return f"But {best.layer} is no better than {' or '.join(no_better)} ({spans})."
-
-
-def _budgets(d: Diagnosis) -> str:
-    """Say how few clean labels do, where several numbers were tried."""
-    if len(d.curve) < 2:
-        return ""
-    enough = d.enough
-    if enough is None or d.own is None or enough == d.curve[-1]:
-        fewest = d.curve[0]
-        return f" With {fewest.clean_labels:,} clean labels it reaches {_figure(fewest)}."
-    output = "the network's own output"
-    sure = enough.low > d.own.high
-    return f" With {enough.clean_labels:,} clean labels it already reaches {_figure(enough)}, " + (
-        f"more than {output}." if sure else f"within the error no less than {output}."
-    )
 
 
 def _real(record: LayerDamage) -> bool:

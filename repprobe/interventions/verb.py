@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.interventions.causal import Causal, Effect, Intervention
-from repprobe.probes.differences import UNKNOWN, Figure, paired
+from repprobe.interventions.causal import Causal, Intervention
+from repprobe.probes.differences import UNKNOWN, Difference, paired
 from repprobe.probes.scores import ALL, Score, Scores
 
 if TYPE_CHECKING:
@@ -113,14 +113,15 @@ def intervene(
     scores = Scores()
 
     def intervention(stage: str, base: Score, versions: Versions) -> Intervention:
-        effects, after = [], {}
+        values, after = [], {}
         for layer, version in versions:
             row, after[layer] = own.of(version, replace(base, layer=layer, order=orders[layer]))
             scores.rows.append(row)
-            effects.append(Effect(layer, row.value, _difference(after[layer], answered)))
+            values.append(row.value)
             if progress:
-                progress(stage, len(effects), len(parts))
-        return _with_alike(Intervention(tuple(effects)), after)
+                progress(stage, len(values), len(parts))
+        changes = [_difference(outcomes, answered) for outcomes in after.values()]
+        return _with_alike(Intervention.of_changes(list(after), values, changes), after)
 
     earlier_blocks = _rewound(module, parts, before.state)
     rewound = intervention("rewind", replace(blank, metric="rewound"), earlier_blocks)
@@ -151,7 +152,7 @@ def _with_alike(done: Intervention, after: Mapping[str, Outcomes]) -> Interventi
         for effect in done.effects
         if effect.layer != best.layer
         and math.isfinite(effect.value)
-        and not _difference(after[best.layer], after[effect.layer]).low > 0
+        and not _difference(after[best.layer], after[effect.layer]).interval().low > 0
     )
     return replace(done, alike=tuple(alike))
 
@@ -193,8 +194,8 @@ def _retrained(
         yield layer, own.placed(tuned.module)
 
 
-def _difference(one: Outcomes, other: Outcomes) -> Figure:
+def _difference(one: Outcomes, other: Outcomes) -> Difference:
     """Return the paired difference of two versions' figures; NaN where one has none."""
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
-        return UNKNOWN.interval()
-    return paired((one - other)[None]).interval()
+        return UNKNOWN
+    return paired((one - other)[None])

@@ -32,7 +32,7 @@ def test_certainty_is_high_where_layers_differ_and_low_where_they_do_not():
     (close,) = diagnose(table([0.80], [0.81]))
     assert clear.certainty == 1.0
     assert 0.4 < close.certainty < 0.75
-    assert "again in 100 % of their bootstrap samples" in clear.verdict
+    assert "(again in 100 % of bootstrap samples)" in clear.verdict
 
 
 def test_without_left_out_examples_certainty_is_unknown():

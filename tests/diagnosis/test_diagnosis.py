@@ -63,16 +63,14 @@ def test_a_gain_beyond_the_interval_is_said_in_points():
     (diagnosis,) = diagnose(table())
     assert diagnosis.gain == pytest.approx(0.1)
     assert 0.08 < diagnosis.low < 0.1 < diagnosis.high < 0.12
-    assert "best at fc" in diagnosis.verdict
+    assert " head on fc, " in diagnosis.verdict
     assert "80.0 %" in diagnosis.verdict
-    assert "as a new head it would gain 10.0 points (8.1 to 11.9)" in diagnosis.verdict
+    assert ", a gain of 10.0 points (8.1 to 11.9)" in diagnosis.verdict
 
 
 def test_a_gain_within_the_interval_is_called_none():
     (diagnosis,) = diagnose(table(own_hits=799))
-    assert "as a new head it would change nothing beyond the error (+0.1 points, −0." in (
-        diagnosis.verdict
-    )
+    assert ", no gain beyond the error (+0.1 points, −0." in diagnosis.verdict
 
 
 def test_the_test_part_has_no_say_in_the_choice_of_the_layer():
@@ -89,7 +87,7 @@ def test_without_validation_the_test_figures_decide():
 
 def test_a_network_that_is_no_better_than_its_input_is_told_so():
     (diagnosis,) = diagnose(table(raw_hits=900))
-    assert diagnosis.verdict.endswith("But fc is no better than the raw input (−10.0 points).")
+    assert diagnosis.verdict.endswith(", but no more than the raw input (−10.0 points).")
 
 
 def test_a_network_that_is_better_than_its_input_is_not_told_so():
@@ -156,14 +154,15 @@ def test_the_largest_budget_decides_and_is_compared():
 def test_the_fewest_labels_that_match_the_output_are_told():
     (diagnosis,) = diagnose(budgets(400, 700, 800))
     assert diagnosis.verdict.endswith(
-        " With 100 clean labels it already reaches 70.0 % (67.1 to 72.8), within the error no less "
-        "than the network's own output."
+        "; 100 clean labels are enough to match that output: 70.0 % (67.1 to 72.8)."
     )
 
 
 def test_fewer_labels_that_beat_the_output_beyond_the_error_are_told():
     (diagnosis,) = diagnose(budgets(400, 760, 800))
-    assert diagnosis.verdict.endswith("76.0 % (73.3 to 78.5), more than the network's own output.")
+    assert diagnosis.verdict.endswith(
+        "; 100 clean labels are enough to beat that output: 76.0 % (73.3 to 78.5)."
+    )
 
 
 def test_a_figure_that_few_draws_leave_uncertain_is_not_enough():
@@ -177,7 +176,7 @@ def test_a_figure_that_few_draws_leave_uncertain_is_not_enough():
 @pytest.mark.parametrize("hits", [(400, 600, 800), (400, 600, 690)])
 def test_where_fewer_labels_are_not_enough_the_smallest_budget_is_told(hits):
     (diagnosis,) = diagnose(budgets(*hits))
-    assert diagnosis.verdict.endswith(" With 10 clean labels it reaches 40.0 % (37.0 to 43.1).")
+    assert diagnosis.verdict.endswith("; with 10 clean labels it is 40.0 % (37.0 to 43.1).")
 
 
 def test_with_one_budget_nothing_is_said_of_budgets():

@@ -39,27 +39,39 @@ def test_last_layers_that_memorize_are_said_to():
     assert low < 0.65 - 0.1175 < high
     assert low < value < high
     for part in ("The last layers are the ones", "400 corrupted", "last 2 layers", "layer5"):
-        assert part in found.sentence
-    assert "4.0 (4.0 to 4.1)" in found.sentence
+        assert part in found.details
+    assert "4.0 (4.0 to 4.1)" in found.details
+    assert found.sentence.startswith(
+        "The last 2 layers are the ones that memorize: beyond chance they give corrupted examples "
+        f"the noisy label {100 * value:.1f} points ({100 * low:.1f} to {100 * high:.1f}) more often"
+    )
 
 
 def test_layers_that_memorize_alike_are_not_said_to_be_the_last():
     found = Memorization.of(memorized([0.1, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6]))
     assert found.answer == "not the last layers"
-    assert found.sentence.startswith("The last layers are not the ones that memorize: ")
+    assert found.details.startswith("The last layers are not the ones that memorize: ")
+    assert found.sentence.startswith("The last 2 layers are not the ones that memorize: ")
     assert found.rise == "layer1"
 
 
 def test_earlier_layers_that_memorize_more_are_named():
     found = Memorization.of(memorized([0.1, 0.6, 0.6, 0.6, 0.6, 0.2, 0.2]))
     assert found.answer == "not the last layers"
-    assert "those before do so more" in found.sentence
+    assert "those before do so more" in found.details
+    assert " less often than earlier ones." in found.sentence
+
+
+def test_a_last_layer_that_stands_alone_is_named():
+    found = Memorization.of(memorized([0.1, 0.1, 0.1, 0.8]))
+    assert found.sentence.startswith("The last layer (layer3) is the one that memorizes: ")
 
 
 def test_nothing_beyond_chance_is_nothing_memorized():
     found = Memorization.of(memorized([0.1] * 7, n=2000))
     assert found.answer == "no layer"
-    assert found.sentence.startswith("No layer is found to memorize: ")
+    assert found.details.startswith("No layer is found to memorize: ")
+    assert found.sentence.startswith("No layer is found to memorize: beyond chance the noisy label")
 
 
 def test_a_flip_that_is_learned_as_a_rule_is_no_memory():

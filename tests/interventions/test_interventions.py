@@ -134,8 +134,8 @@ def test_retraining_a_block_of_a_noisy_network_wins_back(noisy_run):
     assert causal.retrained.gains
     assert best.change.value > 0.15
     assert best.layer not in causal.retrained.alike
-    assert f"the block of {best.layer} wins back most" in causal.sentence
-    assert "60 clean labels" in causal.sentence
+    assert f"the block of {best.layer} wins back most" in causal.details
+    assert "60 clean labels" in causal.details
 
 
 def test_a_block_with_random_weights_is_the_one_that_mends(clean, digits, few):
@@ -148,10 +148,10 @@ def test_a_block_with_random_weights_is_the_one_that_mends(clean, digits, few):
     assert (causal.rewound.best.layer, causal.rewound.best.value) == (layer, healthy)
     assert causal.rewound.alike == ()
     assert causal.retrained.best.layer == layer
-    sentence = causal.beside(layer).sentence
+    sentence = causal.beside(layer).details
     assert f"the block of {layer} gains most" in sentence
     assert sentence.endswith(f"That agrees with the probes, which see damage begin at {layer}.")
-    other = causal.beside("stage1.relu2").sentence
+    other = causal.beside("stage1.relu2").details
     assert "what rewinding mends most lies after it; they correlate, this decides." in other
 
 
@@ -165,7 +165,7 @@ def test_repeatable(noisy_run, digits, few, quick):
 def test_the_limit_takes_examples_of_the_whole_test_part(clean, digits, few, quick):
     scores, causal = intervene(clean, digits, rows=few, limit=100)
     assert (causal.examples, causal.of) == (100, len(digits.test))
-    assert "100 of 359 test examples" in causal.sentence
+    assert "100 of 359 test examples" in causal.details
     assert all(round(row.value * 100, 6) % 1 == 0 for row in scores)
 
 
@@ -241,7 +241,7 @@ def test_regression_on_graphs(quick):
     model = Model("gnn", module, name, Preprocessing.parse("none"), arguments)
     scores, causal = intervene(model, data, rows=np.arange(30), limit=50)
     assert causal.metric == "r2"
-    assert "in R²" in causal.sentence
+    assert "in R²" in causal.details
     for row in scores:
         effect = getattr(causal, row.metric).of(row.layer)
         assert effect.change.value == pytest.approx(row.value - causal.own, rel=1e-4, abs=1e-4)

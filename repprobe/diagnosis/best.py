@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from repprobe.probes.choice import Choice, choose, nested_outcomes
-from repprobe.probes.scores import ALL, INPUT, OUTPUT, Scores
+from repprobe.probes.scores import ALL, INPUT, OUTPUT, HeldOutcomes, Scores
 
 
 def best_layer(scores: Scores, model: str) -> str | None:
@@ -33,23 +35,33 @@ def best_layer(scores: Scores, model: str) -> str | None:
 def layer_choice(scores: Scores, model: str) -> Choice | None:
     """Return the choice of the layer from left-out clean examples, of all draws together.
 
-    Each draw's regularization is chosen without the fold that it is judged by. None where a
-    layer has no such outcomes.
+    Each draw's regularization is chosen without the fold that it is judged by. An example that
+    is in several draws counts once, with the mean of its outcomes and the fold of its first
+    draw: draws that share examples are no independent evidence. None where a layer has no such
+    outcomes.
     """
     scores = scores.at()
-    layers = _figures(scores, model)
-    candidates, folds = {}, np.zeros(0, np.int64)
-    for layer in layers:
+    candidates: dict[str, NDArray[np.float64]] = {}
+    folds = np.zeros(0, np.int64)
+    for layer in _figures(scores, model):
         draws = [held for place, held in scores.held_out.items() if place[:2] == (model, layer)]
         if not draws:
             return None
-        nested = [nested_outcomes(held.outcomes, held.folds) for held in draws]
-        candidates[layer] = np.concatenate(nested)[None]
-        apart = 1 + max(int(held.folds.max()) for held in draws)
-        folds = np.concatenate([place * apart + held.folds for place, held in enumerate(draws)])
+        _, first, example = np.unique(_examples(draws), return_index=True, return_inverse=True)
+        nested = np.concatenate([nested_outcomes(held.outcomes, held.folds) for held in draws])
+        candidates[layer] = (np.bincount(example, nested) / np.bincount(example))[None]
+        folds = np.concatenate([held.folds for held in draws])[first]
     if not candidates or len({table.shape for table in candidates.values()}) > 1:
         return None
     return choose(candidates, folds)
+
+
+def _examples(draws: Sequence[HeldOutcomes]) -> NDArray[np.int64]:
+    """Return which example each outcome of the draws is of, one draw after the other."""
+    rows = [held.rows for held in draws if held.rows is not None]
+    if len(rows) == len(draws):
+        return np.concatenate(rows)
+    return np.arange(sum(len(held.folds) for held in draws))
 
 
 def _figures(scores: Scores, model: str) -> dict[str, float]:

@@ -13,7 +13,8 @@ from repprobe.diagnosis.memorization import Memorization
 from repprobe.pipeline.learned import learned
 from repprobe.pipeline.lineup import RANDOM, Lineup, Network
 from repprobe.pipeline.measure import Measurement
-from repprobe.probes.scores import Scores
+from repprobe.probes.choice import nested_outcomes
+from repprobe.probes.scores import HeldOutcomes, Place, Scores
 from repprobe.provenance import describe_model
 from repprobe.seen import notes_on_seen
 
@@ -146,6 +147,7 @@ class Comparison:
         sample = learned(model, how.data, self._given, seed) if asked else None
         measured = how.of(name, model, sample)
         scores, notes = measured.scores, measured.notes
+        scores.held_out = _nested(scores) if asked else {}
         if asked and self._intervenes:
             scores += self._intervene(network)
         if measured.sketch is not None:
@@ -211,3 +213,16 @@ class Comparison:
             memorization=None if memorized is None else Memorization.of(memorized),
             causal=None if causal is None else causal.beside(diagnosis.onset),
         )
+
+
+def _nested(scores: Scores) -> dict[Place, HeldOutcomes]:
+    """Return the left-out outcomes at the largest budget, the regularization being chosen.
+
+    That is all that the layer is chosen by, and a small part of what is there for every one.
+    """
+    return {
+        at: held._replace(
+            outcomes=nested_outcomes(held.outcomes, held.folds)[None].astype(np.float32), best=0
+        )
+        for at, held in scores.at().held_out.items()
+    }

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MOST = 2000
 """Examples that memorization is measured on at most."""
 
+LEAST = 200
+"""Of these the corrupted ones at least, as far as there are so many."""
+
 _STREAM = 202
 
 
@@ -56,6 +59,10 @@ def read_noisy_labels(file: str | os.PathLike[str], data: Data) -> NDArray[np.in
 def learned(model: Model, data: Data, given: NDArray[np.int64] | None, seed: int) -> Learned | None:
     """Draw up to 2,000 of the examples that a network was trained on, with the labels it learned.
 
+    The share of corrupted ones is that of the network's training examples, since probes learn
+    these labels and what they say depends on it; only where these would be fewer than 200 are
+    as many drawn as make 200, if there are.
+
     Parameters
     ----------
     model : its checkpoint tells the rows and, where none are given, the labels.
@@ -78,8 +85,12 @@ def learned(model: Model, data: Data, given: NDArray[np.int64] | None, seed: int
         labels = origin.noisy_labels.astype(np.int64)
     else:
         return None
-    if (labels == data.train.labels[rows]).all():
+    wrong = labels != data.train.labels[rows]
+    if not wrong.any():
         return None
     keys = np.random.Generator(np.random.PCG64([seed, _STREAM])).random(len(rows))
-    chosen = np.sort(np.argsort(keys, kind="stable")[:MOST])
+    order = np.argsort(keys, kind="stable")
+    corrupted, others = order[wrong[order]], order[~wrong[order]]
+    count = min(max(int(wrong[order[:MOST]].sum()), LEAST), len(corrupted))
+    chosen = np.sort(np.concatenate([corrupted[:count], others[: MOST - count]]))
     return Learned(rows[chosen].astype(np.int64), labels[chosen])

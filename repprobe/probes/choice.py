@@ -106,8 +106,13 @@ def choose(
 
 
 def nested_outcomes(outcomes: Outcomes, folds: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return (n,) outcomes of (T, n), each at the regularization best on the other folds."""
+    """Return (n,) outcomes of (T, n), each at the regularization best on the other folds.
+
+    A row with NaN or infinity is taken only where there is no other.
+    """
     groups, count = _groups(folds)
+    finite = np.isfinite(outcomes).all(axis=1)
+    outcomes = outcomes[finite] if finite.any() else outcomes
     best = _best_elsewhere(_by_fold(outcomes, groups, count))
     return outcomes[best[groups], np.arange(len(folds))].astype(np.float64)
 

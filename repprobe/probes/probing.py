@@ -184,7 +184,7 @@ def layer_scores(blank: Score, labels: Labels, scorer: Scorer, fitted: Sequence[
         place = (blank.model, blank.layer, count, fit.seed)
         found.outcomes[place] = scorer.outcomes(answers)
         if probe.held_out:
-            found.held_out[place] = probe.held_out
+            found.held_out[place] = probe.held_out._replace(rows=fit.rows)
     for count, draws in figures.items():
         if len(draws) == 1:
             continue

@@ -84,11 +84,14 @@ class HeldOutcomes(NamedTuple):
     best : row of the chosen regularization.
     folds : (n,) int64, the fold of each example. Neighbours leave out one example at a time
         instead, and their folds only group them.
+    rows : (n,) int64, which training examples they are, so that those of several draws can be
+        told apart; None where each is another one.
     """
 
     outcomes: NDArray[np.float32]
     best: int
     folds: NDArray[np.int64]
+    rows: NDArray[np.int64] | None = None
 
 
 COLUMNS = tuple(f.name for f in fields(Score))

@@ -34,8 +34,8 @@ def share(right, n=1000, shift=0):
     return np.roll(np.arange(n) < round(right * n), shift).astype(np.float32)
 
 
-def held(outcomes, folds=5):
-    """Return what `Scores.held_out` holds for outcomes (T, n)."""
+def held(outcomes, folds=5, rows=None):
+    """Return what `Scores.held_out` holds for outcomes (T, n) of the training rows `rows`."""
     outcomes = np.atleast_2d(np.asarray(outcomes, np.float32))
     n = outcomes.shape[1]
-    return HeldOutcomes(outcomes, int(outcomes.mean(axis=1).argmax()), np.arange(n) % folds)
+    return HeldOutcomes(outcomes, int(outcomes.mean(axis=1).argmax()), np.arange(n) % folds, rows)

@@ -10,7 +10,7 @@ from repprobe.checkpoints import Model, Preprocessing
 from repprobe.checkpoints.origin import Origin
 from repprobe.data import ArrayPart, Data
 from repprobe.errors import DataError, UsageError
-from repprobe.pipeline.learned import MOST, learned, read_noisy_labels
+from repprobe.pipeline.learned import LEAST, MOST, learned, read_noisy_labels
 
 COUNT = 30
 
@@ -63,6 +63,17 @@ def test_of_many_examples_some_are_drawn_by_the_seed():
     assert (np.diff(one.rows) > 0).all()
     assert (one.rows == same.rows).all()
     assert (one.rows != other.rows).any()
+
+
+@pytest.mark.parametrize(("wrong", "drawn"), [(50, 50), (300, LEAST), (6000, None)])
+def test_the_share_of_wrong_labels_is_kept_unless_they_would_be_too_few(wrong, drawn):
+    many = data(10_000)
+    given = many.train.labels.copy()
+    given[:wrong] = (given[:wrong] + 1) % 3
+    found = learned(model(), many, given, 0)
+    count = int((found.labels != many.train.labels[found.rows]).sum())
+    assert len(found.rows) == len(set(found.rows)) == MOST
+    assert count == drawn if drawn else abs(count - 1200) < 80
 
 
 def test_a_file_is_read_for_the_whole_training_part(tmp_path):

@@ -86,6 +86,12 @@ def test_rows_that_are_not_finite_are_no_candidates():
         choose({"b": np.full((2, 200), np.nan)}, FOLDS)
 
 
+def test_a_regularization_without_finite_outcomes_is_not_nested():
+    table = hits(0.9, 0.6)
+    table[0, 3] = np.nan
+    assert nested_outcomes(table, FOLDS).tolist() == table[1].tolist()
+
+
 def test_many_folds_are_joined_and_one_is_refused():
     choice = choose({"a": hits(0.5, 0.9), "b": hits(0.6)}, np.arange(200))
     assert (choice.name, choice.point) == ("a", 1)

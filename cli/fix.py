@@ -11,7 +11,7 @@ import typer
 from repprobe.errors import UsageError
 
 from . import options as o
-from .fixed import check_written, print_budget_json, print_json, show, show_budget
+from .fixed import check_written, print_budget_json, print_json, show, show_budget, show_written
 from .layers import warn
 from .progress import progress_bars
 
@@ -182,9 +182,9 @@ def fix(
     if out is None and export is None:
         raise UsageError("name the checkpoint to be written, e.g. -o fixed.pt.")
     with progress_bars() as progress:
-        from repprobe.repair import fix as mend
+        from repprobe.repair.verb import judge
 
-        done = mend(
+        judged = judge(
             model,
             data,
             out=out,
@@ -193,12 +193,16 @@ def fix(
             command=["repprobe", *sys.argv[1:]],
             **settings,
         )
-    for note in done.notes:
+    for note in judged.fix.notes:
         warn(note)
+    if not as_json:
+        show(judged.fix)
+    with progress_bars() as progress:
+        done = judged.write(progress)
     if as_json:
         print_json(done)
     else:
-        show(done, data)
+        show_written(done, data)
     check_written(done)
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from repprobe.runs import Run
 
 
-def show(fix: Fix, data: str) -> None:
-    """Print what was cut where, before and after, and what was written."""
+def show(fix: Fix) -> None:
+    """Print what was cut where, and before and after."""
     model = fix.info["models"][0]
     both = ", two networks" if len(fix.models) == 2 else ""
     say(f"{model['name']}: {model['architecture']}, {model['parameters']:,} parameters{both}")
@@ -26,15 +26,16 @@ def show(fix: Fix, data: str) -> None:
     rows = [[what, "network", "fixed", "gain", "95 % interval", ""]]
     rows.append(_row(f"{fix.held_out.count:,} held-out clean labels", fix.held_out, fix.classes))
     rows[-1][-1] = "decides"
-    if fix.finetuning is not None:
-        rows.append(_row("fine-tuned", fix.finetuning.over_own, fix.classes))
-        rows[-1][-1] = f"{fix.finetuning.over_own.count:,} held-out clean labels"
     rows.append(_row(f"{fix.test.count:,} test examples", fix.test, fix.classes))
     say(render(rows))
     say()
     say(fix.verdict)
     if fix.finetuning is not None:
         say(_tuned(fix))
+
+
+def show_written(fix: Fix, data: str) -> None:
+    """Print which files were written, and what may be done with them."""
     if fix.written is not None:
         form = (
             "in the form of the file it came from"
@@ -145,15 +146,16 @@ def _tuned(fix: Fix) -> str:
 
 
 def _value(value: float, percent: bool) -> str:
-    return f"{100 * value:.1f} %" if percent else f"{value:.3f}"
+    return (f"{100 * value:.1f} %" if percent else f"{value:.3f}").replace("-", "−")
 
 
 def _signed(value: float, percent: bool) -> str:
-    return f"{100 * value:+.1f}" if percent else f"{value:+.3f}"
+    return (f"{100 * value:+.1f}" if percent else f"{value:+.3f}").replace("-", "−")
 
 
 def _span(figure: Figure, percent: bool, *, signed: bool = False) -> str:
     _, low, high = figure
     if signed:
         return f"{_signed(low, percent)} to {_signed(high, percent)}"
-    return f"{100 * low:.1f} – {100 * high:.1f}" if percent else f"{low:.3f} – {high:.3f}"
+    text = f"{100 * low:.1f} – {100 * high:.1f}" if percent else f"{low:.3f} – {high:.3f}"
+    return text.replace("-", "−")

@@ -23,6 +23,8 @@ _WORDS = {
     "similarity": "comparing features",
     "rewind": "rewinding blocks",
     "retrain": "retraining blocks",
+    "tune": "fine-tuning",
+    "budget": "fixing with each budget",
     "train": "training",
     "epoch": "this epoch",
 }

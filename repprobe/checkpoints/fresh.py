@@ -38,7 +38,7 @@ def _built(model: Model) -> nn.Module:
 
 
 def _reset(module: nn.Module) -> nn.Module:
-    copied = copy.deepcopy(module)
+    copied = copy.deepcopy(module).cpu()  # elsewhere other random numbers would be drawn
     for name, part in copied.named_modules():
         # torch's attention has it under a private name
         reset = getattr(part, "reset_parameters", getattr(part, "_reset_parameters", None))

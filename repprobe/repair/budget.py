@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repprobe.clock import Clock
-from repprobe.data import Data, Draw, draws
-from repprobe.data.overlap import apart_from_test
+from repprobe.data import Data, Draw
 from repprobe.errors import UsageError
 from repprobe.probes.differences import paired
 from repprobe.probes.probing import Labels, blank_score, own_answer
@@ -21,6 +20,7 @@ from repprobe.probes.scores import Score, Scores
 from repprobe.probes.scoring import Scorer, regression_over_draws
 from repprobe.repair import fitting
 from repprobe.repair.answers import own_scores
+from repprobe.repair.drawing import clean_draws
 from repprobe.repair.features import Candidates
 from repprobe.repair.gain import in_points, span
 from repprobe.repair.info import describe, notes_on
@@ -105,13 +105,7 @@ def budget(
             job = Job.of(model, data, chosen, progress)
             totals = _totals(job, budgets)
             first = chosen.seed
-            drawn = draws(
-                job.data.train.labels,
-                list(totals),
-                range(first, first + seeds),
-                job.data.task,
-            )
-            drawn, notes = apart_from_test(job.data, drawn)
+            drawn, notes = clean_draws(job, list(totals), range(first, first + seeds))
         with ExitStack() as keep:
             with clock.timed("capture"):
                 networks, layers = job.capture(drawn, NONE, keep)
@@ -221,7 +215,7 @@ def _measured(
         for draw in (draw for draw in drawn if place < len(draw.budgets)):
             size = draw.budgets[place]
             rows, folds = draw.rows[:size], draw.folds[:size]
-            cut = job.choose(networks, layers, rows, folds, draw.seed)
+            cut = job.choose(networks, layers, rows, folds)
             heads = job.fit(networks, cut, rows)
             answers = scorer.answers(job.head_scores(networks, cut, heads))
             blank = replace(

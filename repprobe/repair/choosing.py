@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.probes.choice import Choice, choose
+from repprobe.probes.choice import Choice, choose, nested_outcomes
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class ChosenCut:
     drop_in : whether the network keeps its form.
     best : the layer that does best by validation; another one only where `layer` is within one
         standard error of it and keeps the network's form.
-    certainty : share of bootstrap samples in which `best` does best again.
+    certainty : share of bootstrap samples in which `best` does best again, as `layers` gives it.
     validation : layer → mean outcome.
     spread : variance that the choice adds to the mean of `outcomes`.
     """
@@ -44,17 +44,16 @@ def choose_cut(
     tables: Mapping[str, NDArray[np.floating]],
     folds: NDArray[np.int64],
     drop_in: Collection[str],
-    seed: int,
 ) -> ChosenCut:
     """Choose among layers by the outcomes (T, n) of clean examples at each regularization.
 
     A layer in `drop_in` is preferred where the best layer's lead over it is within one standard
     error of their paired difference (the rule of Breiman et al. 1984, section 3.4.3).
     """
-    best = taken = choose(tables, folds, seed=seed)
+    best = taken = choose(tables, folds)
     near = {layer: table for layer, table in tables.items() if layer in drop_in}
     if near and best.name not in near:
-        second = choose(near, folds, seed=seed)
+        second = choose(near, folds)
         if _is_within_error(best, second):
             taken = second
     return ChosenCut(
@@ -63,7 +62,9 @@ def choose_cut(
         taken.outcomes,
         taken.name in drop_in,
         best.name,
-        best.probability,
+        choose(
+            {layer: nested_outcomes(table, folds)[None] for layer, table in tables.items()}, folds
+        ).probability,
         best.validation,
         taken.spread,
     )

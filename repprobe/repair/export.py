@@ -36,7 +36,7 @@ class Program(nn.Module):
 
     Parameters
     ----------
-    modules : the networks, in evaluation mode; they are copied.
+    modules : the networks, in evaluation mode; they are copied, to the CPU and to float32.
     preprocessing, unit : what raw inputs go through; see `Preprocessing`.
     integers : whether the networks take whole numbers, such as tokens.
     """
@@ -52,7 +52,9 @@ class Program(nn.Module):
         integers: bool,
     ) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(copy.deepcopy(unwrap(module)) for module in modules)
+        self.networks = nn.ModuleList(
+            copy.deepcopy(unwrap(module)).cpu().float() for module in modules
+        )
         self.register_buffer("mean", torch.tensor(preprocessing.mean))
         self.register_buffer("std", torch.tensor(preprocessing.std))
         self.unit = unit

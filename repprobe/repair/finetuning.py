@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.errors import UnknownNameError
+from repprobe.data import Draw
+from repprobe.errors import UnknownNameError, UsageError
 from repprobe.repair.answers import added, answers
-from repprobe.repair.choosing import ChosenCut
 from repprobe.repair.features import Candidates
 from repprobe.repair.gain import Comparison
 from repprobe.repair.heads import mended
@@ -24,65 +24,105 @@ if TYPE_CHECKING:
     from repprobe.checkpoints import Model
 
 
+JUDGING, DECIDING = 0, 1
+"""Folds of the clean labels: one judges the tuned network, one decides whether it is wanted."""
+
+
 @dataclass(frozen=True)
 class Finetuning:
     """What came of fine-tuning.
 
     Attributes
     ----------
-    kept : whether it is part of the fix: on the clean labels that it did not see it is better
+    kept : whether it is part of the fix: on the clean labels of the fold `DECIDING` it is better
         than the head alone by more than the standard error of that difference.
-    over_head, over_own : on those labels, against the head alone, fitted on the same others, and
-        against the network as it was.
+    over_head : on these, against the head alone; both were made of the labels of the folds that
+        neither judge nor decide.
+    over_own : where it is kept, on the fold `JUDGING`, against the network as it was; head and
+        tuning were made of all others.
     """
 
     kept: bool
     over_head: Comparison
-    over_own: Comparison
+    over_own: Comparison | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {
             "kept": self.kept,
             "over_head": self.over_head.to_dict(),
-            "over_own": self.over_own.to_dict(),
+            "over_own": self.over_own and self.over_own.to_dict(),
         }
 
 
 def finetune(
     job: Job,
     networks: Sequence[Candidates],
-    cut: ChosenCut,
-    rows: NDArray[np.int64],
-    folds: NDArray[np.int64],
+    layers: Sequence[str],
+    draw: Draw,
     own: Own,
     heads: Sequence[Model],
 ) -> tuple[list[Model], Finetuning]:
-    """Tune networks with new heads on the clean labels of rows.
+    """Tune networks with new heads on clean labels, if that is better than the heads alone.
 
-    First a head and its tuning leave out the first fold, which judges both; where tuning is
-    better there, the networks in `heads`, fitted on all rows, are tuned on all rows.
+    Whether it is, and what the tuned network is worth, is each told by a fold that had no say in
+    anything before it: the cut, its regularization, the head and the tuning are made anew without
+    it. Then the networks in `heads`, fitted on all rows, are tuned on all rows.
 
     Returns
     -------
     The tuned networks, or those in `heads`, and what the left-out labels say.
+
+    Raises
+    ------
+    UsageError
+        There are too few clean labels.
+    UnknownNameError
+        No block is named as the settings say.
     """
-    out = folds == 0
-    share, rest = rows[out], rows[~out]
-    partial = mended(job, networks, cut, job.fit(networks, cut, rest, own))
-    tuned = [_tuned(job, model, rest) for model in partial]
+    from repprobe.tuning import LEAST
+
+    rows, folds = draw.rows, draw.folds
+    if (folds > DECIDING).sum() < LEAST:
+        raise UsageError(
+            f"{len(rows)} clean labels are too few for --then finetune, which leaves out two "
+            "fifths to see what it is worth; leave it out, or give more."
+        )
+    if job.settings.blocks:
+        for model in heads:
+            _keys(job, model)
+    share = rows[folds == DECIDING]
+    partial, tuned = _without(job, networks, layers, draw, own, (JUDGING, DECIDING))
     before, after = (job.outcomes(_scores(job, m, share), share) for m in (partial, tuned))
     lead = after - before
     error = float(lead.std(ddof=1)) / math.sqrt(len(lead)) if len(lead) > 1 else math.inf
-    done = Finetuning(
-        float(lead.mean()) > error,
-        Comparison.of(before, after, job.classes),
-        Comparison.of(job.own_outcomes(networks, share), after, job.classes),
-    )
-    return ([_tuned(job, model, rows) for model in heads] if done.kept else list(heads)), done
+    over_head = Comparison.of(before, after, job.classes)
+    if not lead.mean() > error:
+        return list(heads), Finetuning(False, over_head, None)
+    share = rows[folds == JUDGING]
+    _, tuned = _without(job, networks, layers, draw, own, (JUDGING,))
+    after = job.outcomes(_scores(job, tuned, share), share)
+    over_own = Comparison.of(job.own_outcomes(networks, share), after, job.classes)
+    return [_tuned(job, model, rows) for model in heads], Finetuning(True, over_head, over_own)
 
 
-def _tuned(job: Job, model: Model, rows: NDArray[np.int64]) -> Model:
+def _without(
+    job: Job,
+    networks: Sequence[Candidates],
+    layers: Sequence[str],
+    draw: Draw,
+    own: Own,
+    left_out: tuple[int, ...],
+) -> tuple[list[Model], list[Model]]:
+    """Return networks with new heads, and these tuned, made without some folds."""
+    rest = ~np.isin(draw.folds, left_out)
+    rows = draw.rows[rest]
+    cut = job.choose(networks, layers, rows, draw.folds[rest])
+    made = mended(job, networks, cut, job.fit(networks, cut, rows, own))
+    return made, [_tuned(job, model, rows, strict=False) for model in made]
+
+
+def _tuned(job: Job, model: Model, rows: NDArray[np.int64], *, strict: bool = True) -> Model:
     from repprobe.repair.drop_in import as_stored
     from repprobe.tuning import tune
 
@@ -91,7 +131,7 @@ def _tuned(job: Job, model: Model, rows: NDArray[np.int64]) -> Model:
         model,
         job.data,
         rows,
-        keys=_keys(job, model) if settings.blocks else None,
+        keys=_keys(job, model, strict=strict) if settings.blocks else None,
         seed=settings.seed,
         device=job.device,
         progress=job.progress,
@@ -99,8 +139,11 @@ def _tuned(job: Job, model: Model, rows: NDArray[np.int64]) -> Model:
     return as_stored(replace(model, module=done.module, sha256=""))
 
 
-def _keys(job: Job, model: Model) -> list[str]:
-    """Return the entries of the blocks that the user named, and of the last, which has the head."""
+def _keys(job: Job, model: Model, *, strict: bool = True) -> list[str]:
+    """Return the entries of the blocks that the user named, and of the last, which has the head.
+
+    A name that no block has is an error only where `strict`: another cut may come before it.
+    """
     from repprobe.capture.blocks import blocks
     from repprobe.repair.network import CutNetwork
 
@@ -111,7 +154,7 @@ def _keys(job: Job, model: Model) -> list[str]:
     chosen = {names[-1]}
     for pattern in job.settings.blocks:
         hits = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
-        if not hits:
+        if strict and not hits:
             raise UnknownNameError.near("block", pattern, names, "A block has its layer's name.")
         chosen.update(hits)
     return [key for name in names if name in chosen for key in found[name]]

@@ -57,7 +57,7 @@ def held_out(
         return path.held_out
     each = []
     for x in features:
-        kept = _Kept(len(x), labels.shape[1] if labels.ndim > 1 else classes)
+        kept = _Kept(kind, len(x), labels.shape[1] if labels.ndim > 1 else classes)
         path, _ = _path(kind, x, labels, classes, engine, folds, kept)
         each.append(kept.scores[: len(path.tried)])
     points = min(map(len, each))
@@ -84,9 +84,8 @@ def regularization(kind: Kind, point: int) -> float | None:
 class _Kept:
     """A judge that keeps the scores (T, n, k): an example's come in the order of the grid."""
 
-    def __init__(self, examples: int, width: int) -> None:
-        most = max(map(len, GRIDS.values()))
-        self.scores = np.full((most, examples, width), np.nan, np.float32)
+    def __init__(self, kind: Kind, examples: int, width: int) -> None:
+        self.scores = np.full((len(GRIDS[kind]), examples, width), np.nan, np.float32)
         self._points = np.zeros(examples, np.int64)
 
     def __call__(self, scores: Floats, rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,21 +57,58 @@ class Comparison:
         return {"examples": self.count, **figures}
 
 
-def refusal(held_out: Comparison, test: Comparison, classes: int, available: int) -> str | None:
+def scarcity(
+    labels: NDArray[np.int64], available: NDArray[np.int64], classes: Sequence[str]
+) -> str | None:
+    """Return which class has too few clean labels to believe a gain; None where all have enough.
+
+    Parameters
+    ----------
+    labels : (n,) of the clean examples.
+    available : (N,) of all that there are to draw from; classes that lack there are not missed.
+    classes : their names.
+    """
+    occurring, sizes = np.unique(available, return_counts=True)
+    drawn = np.bincount(labels, minlength=len(classes))[occurring]
+    rarest = int(np.lexsort((sizes, drawn))[0])
+    few, size = int(drawn[rarest]), int(sizes[rarest])
+    if few >= LEAST_PER_CLASS:
+        return None
+    if size <= LEAST_PER_CLASS:
+        wanted = f"and the training part has {size}"
+    else:
+        # where the class's last turn of these comes, see `draws`
+        turn = (LEAST_PER_CLASS - 0.5) / size
+        enough = math.ceil(turn * len(available) + len(occurring) / 2)
+        wanted = f"give about {min(enough, len(available)):,} in all"
+    verb = "label is" if few == 1 else "labels are"
+    return (
+        f"{few} clean {verb} too few of the class '{classes[occurring[rarest]]}' to tell whether a "
+        f"new head is better: it takes {LEAST_PER_CLASS} of each, {wanted}."
+    )
+
+
+def refusal(
+    held_out: Comparison,
+    test: Comparison,
+    classes: int,
+    clean: int,
+    available: int,
+    scarce: str | None = None,
+) -> str | None:
     """Return why a network should not be written; None where it should.
 
     Parameters
     ----------
     held_out : on clean examples that had no say in the network.
     test : on the test part.
-    classes : that occur among the clean labels; 0 for regression.
-    available : clean labels that there are to draw from.
+    classes : number of classes; 0 for regression.
+    clean : clean labels in all, of which `held_out` may be a part.
+    available : that there are to draw from.
+    scarce : of `scarcity`.
     """
-    if held_out.count < LEAST_PER_CLASS * classes:
-        return (
-            f"{held_out.count:,} clean labels of {classes} classes are too few to tell whether a "
-            f"new head is better; give {LEAST_PER_CLASS} per class or more."
-        )
+    if scarce is not None:
+        return scarce
     gain, low, high = held_out.gain
     if not low > 0:
         told = (
@@ -79,7 +117,7 @@ def refusal(held_out: Comparison, test: Comparison, classes: int, available: int
         )
         if gain <= 0:
             return f"a new head gains nothing: {told}."
-        return f"the gain may be chance: {told}; {_enough(held_out, available)}."
+        return f"the gain may be chance: {told}; {_enough(held_out, clean, available)}."
     gain, low, high = test.gain
     if high < 0:
         return (
@@ -91,12 +129,18 @@ def refusal(held_out: Comparison, test: Comparison, classes: int, available: int
 
 def in_points(value: float, classes: int) -> str:
     """Return a signed difference: in percentage points, or of R²."""
-    return f"{100 * value:+.1f} points" if classes else f"{value:+.3f} in R²"
+    return f"{signed(value, classes)} points" if classes else f"{signed(value, classes)} in R²"
 
 
 def span(low: float, high: float, classes: int) -> str:
     """Return the ends of an interval of differences, in the unit of `in_points`."""
-    return f"{100 * low:+.1f} to {100 * high:+.1f}" if classes else f"{low:+.3f} to {high:+.3f}"
+    return f"{signed(low, classes)} to {signed(high, classes)}"
+
+
+def signed(value: float, classes: int) -> str:
+    """Return a difference with its sign: in percent, or of R²."""
+    text = f"{100 * value:+.1f}" if classes else f"{value:+.3f}"
+    return text.replace("-", "−")
 
 
 def _figure(outcomes: Floats, classes: int) -> Figure:
@@ -107,10 +151,10 @@ def _figure(outcomes: Floats, classes: int) -> Figure:
     return wilson(min(max(float(outcomes.sum()), 0.0), count), count)
 
 
-def _enough(held_out: Comparison, available: int) -> str:
+def _enough(held_out: Comparison, clean: int, available: int) -> str:
     """Say how many labels would tell: the interval narrows with the root of their number."""
     gain, low, _ = held_out.gain
-    wanted = held_out.count * ((gain - low) / gain) ** 2
+    wanted = clean * ((gain - low) / gain) ** 2
     if not math.isfinite(wanted):
         return "these are too few labels to tell"
     unit = 10 ** max(0, math.floor(math.log10(wanted)) - 1)

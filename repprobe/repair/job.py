@@ -64,8 +64,7 @@ class Job:
         models = _load(model, settings, report)
         data, image_size = data_for(models, source, settings.image_size)
         kind = check_kind(settings.probe or default_kind(data.task), data.task)
-        if len(models) > 1 and not data.classes:
-            raise UsageError("scores of two networks are added, which is not for numbers.")
+        _check_pair(models, data)
         path = Path(model) if isinstance(model, (str, os.PathLike)) else None
         return cls(tuple(models), path, data, image_size, kind, engine, device, settings, report)
 
@@ -111,7 +110,6 @@ class Job:
         layers: Sequence[str],
         rows: NDArray[np.int64],
         folds: NDArray[np.int64],
-        seed: int,
     ) -> ChosenCut:
         """Choose the cut among layers inside the clean labels of these rows."""
         labels = self.labels(rows)
@@ -123,7 +121,7 @@ class Job:
             )
             self.progress("probe", done + 1, len(layers))
         drop_in = set(networks[0].drop_in).intersection(*(n.drop_in for n in networks))
-        return choose_cut(tables, folds, drop_in, seed)
+        return choose_cut(tables, folds, drop_in)
 
     def fit(
         self,
@@ -178,14 +176,39 @@ def _columns(labels: Labels, classes: int) -> Labels:
     return labels if classes or labels.ndim == 2 else labels[:, None]
 
 
+def _check_pair(models: Sequence[Model], data: Data) -> None:
+    """Raise UsageError where two networks cannot answer together."""
+    if len(models) == 1:
+        return
+    if not data.classes:
+        raise UsageError("scores of two networks are added, which is not for numbers.")
+    one, other = models
+    if one.architecture != other.architecture or _shapes(one) != _shapes(other):
+        raise UsageError(
+            f"'{one.name}' and '{other.name}' have different architectures; two networks are "
+            "mended together only if they are alike."
+        )
+    ours, theirs = one.preprocessing, other.preprocessing
+    if (ours.mean, ours.std) != (theirs.mean, theirs.std):
+        raise UsageError(
+            f"'{one.name}' has the preprocessing {ours.name}, '{other.name}' {theirs.name}; two "
+            "networks are mended together only if theirs is the same."
+        )
+
+
+def _shapes(model: Model) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(value.shape) for key, value in model.module.state_dict().items()}
+
+
 def _load(model: Any, settings: FixSettings, progress: Progress) -> list[Model]:
     from repprobe.checkpoints import Model, Preprocessing
     from repprobe.checkpoints.loading import load_networks
 
     if isinstance(model, (list, tuple)):
-        if not 1 <= len(model) <= 2:
-            raise UsageError(f"one network is mended, or two together, not {len(model)}.")
-        return [network for one in model for network in _load(one, settings, progress)]
+        found = [network for one in model for network in _load(one, settings, progress)]
+        if not 1 <= len(found) <= 2:
+            raise UsageError(f"one network is mended, or two together, not {len(found)}.")
+        return found
     if isinstance(model, Model):
         return [model]
     if isinstance(model, (str, os.PathLike)):

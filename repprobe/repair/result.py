@@ -28,6 +28,7 @@ class Fix:
     clean_labels, own_labels : numbers of examples that the head was fitted on, with true labels
         and with the network's own.
     held_out : before and after on clean examples that had no say in the network: what decides.
+        Each is answered by a network that was made as this one is, without it.
     test : before and after on the test part.
     finetuning : what came of it; None where it was not asked for.
     refusal : why the network should not be written; None where it should.
@@ -59,7 +60,7 @@ class Fix:
         return (
             f"{self._made()} On the test part it goes from {self._figure(test.before[0])} to "
             f"{self._figure(test.after[0])} ({self._gain(test)}); on {held_out.count:,} clean "
-            f"examples that had no say in it{self._alone()}, from "
+            f"examples that had no say in it, from "
             f"{self._figure(held_out.before[0])} to {self._figure(held_out.after[0])} "
             f"({self._gain(held_out)})."
         )
@@ -101,14 +102,8 @@ class Fix:
         both = "both networks" if len(self.models) == 2 else "the network"
         return f"A {self.probe} head on '{self.cut.layer}' of {both}, fitted on {labels}{tuned}."
 
-    def _alone(self) -> str:
-        """Say where the held-out figure is not that of the tuned network."""
-        tuning = self.finetuning
-        of_head = tuning is not None and tuning.kept and self.held_out != tuning.over_own
-        return ", the head alone goes" if of_head else ""
-
     def _figure(self, value: float) -> str:
-        return f"{100 * value:.1f} %" if self.classes else f"R² {value:.3f}"
+        return f"{100 * value:.1f} %" if self.classes else f"R² {value:.3f}".replace("-", "−")
 
     def _gain(self, comparison: Comparison) -> str:
         gain, low, high = comparison.gain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -48,7 +48,8 @@ def write(job: Job, models: Sequence[Model], out: Path | None, export: Path | No
     """Write the checkpoint and the program, each where it is given.
 
     Both are written aside; the checkpoint of a network that came from one is opened again and
-    asked about some test examples. Only then they are put in place.
+    asked about some test examples. Only then they are put in place, one right after the other;
+    where the second cannot be, the first is taken back.
 
     Raises
     ------
@@ -69,11 +70,7 @@ def write(job: Job, models: Sequence[Model], out: Path | None, export: Path | No
                 write_fixed(job.source, models, asides[out])
                 if job.source is not None:  # what is in memory alone may have no name to open it
                     _check(job, models, asides[out], out)
-        for path, aside in asides.items():
-            try:
-                aside.replace(path)
-            except OSError as error:
-                raise OutputError(f"'{path}' cannot be written: {error.strerror}.") from None
+        _put_in_place(asides)
 
 
 def _aside(path: Path, stack: ExitStack) -> Path:
@@ -82,6 +79,26 @@ def _aside(path: Path, stack: ExitStack) -> Path:
     except OSError as error:
         raise OutputError(f"'{path}' cannot be written: {error.strerror}.") from None
     return Path(folder) / path.name
+
+
+def _put_in_place(asides: dict[Path, Path]) -> None:
+    """Rename all files, or none of them."""
+    undo = ExitStack()
+    path: Path | None = None
+    try:
+        for path, aside in asides.items():
+            if not path.exists():
+                aside.replace(path)
+                undo.callback(path.unlink)
+                continue
+            before = aside.with_name(f"before-{aside.name}")
+            with suppress(OSError):  # not every file system gives a file two names
+                os.link(path, before)
+                undo.callback(before.replace, path)
+            aside.replace(path)
+    except OSError as error:
+        undo.close()
+        raise OutputError(f"'{path}' cannot be written: {error.strerror}.") from None
 
 
 @contextmanager
@@ -108,7 +125,9 @@ def _check(job: Job, models: Sequence[Model], aside: Path, path: Path) -> None:
             answers(m, job.data, settings, job.device, job.progress, test_rows=rows)
             for m in (model, again)
         )
-        if ours.shape != theirs.shape or abs(ours - theirs).max() > _TOLERANCE * abs(ours).max():
+        if ours.shape != theirs.shape or not (
+            abs(ours - theirs).max() <= _TOLERANCE * abs(ours).max()
+        ):
             raise OutputError(
                 f"'{path}' was not written: opened again, the file does not answer as the network "
                 "that was measured."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.clock import Clock
-from repprobe.data import Data, Draw, draws
-from repprobe.data.overlap import apart_from_test
+from repprobe.data import Data, Draw
 from repprobe.probes.outcomes import Outcomes
 from repprobe.repair.answers import added, answers
 from repprobe.repair.choosing import ChosenCut
+from repprobe.repair.drawing import clean_draws
 from repprobe.repair.features import Candidates
-from repprobe.repair.finetuning import Finetuning, finetune
+from repprobe.repair.finetuning import DECIDING, Finetuning, finetune
 from repprobe.repair.fitting import regularization
-from repprobe.repair.gain import Comparison, refusal
+from repprobe.repair.gain import Comparison, refusal, scarcity
 from repprobe.repair.heads import mended
 from repprobe.repair.info import describe, notes_on
 from repprobe.repair.job import Job, Progress
@@ -36,6 +36,37 @@ if TYPE_CHECKING:
     from repprobe.checkpoints import Model
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A network with a new head of which is known what it is worth, and that is not yet written.
+
+    Attributes
+    ----------
+    fix : all that there is to say of it.
+    """
+
+    fix: Fix
+    _job: Job
+    _clock: Clock
+    _command: tuple[str, ...]
+    _targets: tuple[Path | None, Path | None]
+
+    def write(self, progress: Progress | None = None) -> Fix:
+        """Write the network to the files it was made for, unless it was refused.
+
+        Raises OutputError where a file cannot be written.
+        """
+        done, out, export = self.fix, *self._targets
+        if done.refusal is not None and not self._job.settings.force:
+            return done
+        job = self._job if progress is None else replace(self._job, progress=progress)
+        with self._clock.timed("write"):
+            write(job, done.models, out, export)
+        return replace(
+            done, written=out, exported=export, info=describe(job, self._command, self._clock)
+        )
+
+
 def fix(
     model: str | os.PathLike[str] | Model | nn.Module | Sequence[Model],
     data: str | os.PathLike[str] | Data,
@@ -48,7 +79,8 @@ def fix(
 ) -> Fix:
     """Replace what follows the best layer by a linear head, and write the network if it is better.
 
-    Clean labels are drawn from the training part, stratified. Inside them the layer and the
+    Clean labels are drawn from the training part, stratified, and of examples that the network
+    was not trained on where its file tells of enough. Inside them the layer and the
     regularization are chosen by cross-validation, and the gain over the network's own answers is
     estimated on examples that had no say in either. A network is written where the 95 %
     interval of that gain lies above 0 and the test part does not say the opposite.
@@ -74,41 +106,48 @@ def fix(
     ------
     UsageError, UnknownNameError
         A setting cannot be used: too few or too many clean labels, an unknown cut, an output
-        path that is the input, clean examples that lie in the test part, a network whose answers
-        do not fit the labels.
+        path that is the input, clean examples that lie in the test part (of graphs nobody looks),
+        a network whose answers do not fit the labels, two networks that are not alike.
     CheckpointError, DataError, CaptureError
         The network or the data cannot be read, or do not fit each other.
     OutputError
         A file cannot be written.
     """
+    return judge(
+        model, data, out=out, export=export, progress=progress, command=command, **settings
+    ).write()
+
+
+def judge(
+    model: str | os.PathLike[str] | Model | nn.Module | Sequence[Model],
+    data: str | os.PathLike[str] | Data,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    export: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    command: Sequence[str] = (),
+    **settings: Any,
+) -> Judged:
+    """Do what `fix` does, up to the point where the network would be written."""
     chosen = FixSettings.of(settings)
-    paths = [None if path is None else Path(path) for path in (out, export)]
+    targets = tuple(None if path is None else Path(path) for path in (out, export))
     source = Path(model) if isinstance(model, (str, os.PathLike)) else None
-    for path, other in zip(paths, (None, paths[0]), strict=True):
+    for path, other in zip(targets, (None, targets[0]), strict=True):
         if path is not None:
             check_target(path, {"the input": source, "the checkpoint to be written": other})
     clock = Clock()
     with clock.timed("load"):
         job = Job.of(model, data, chosen, progress)
-        (draw,), notes = _drawn(job)
+        count = chosen.count(len(job.data.train))
+        (draw,), notes = clean_draws(job, [count], [chosen.seed])
     with ExitStack() as keep:
         done = _repair(job, draw, clock, keep)
-    if done.refusal is None or chosen.force:
-        with clock.timed("write"):
-            write(job, done.models, *paths)
-        done = replace(done, written=paths[0], exported=paths[1])
-    return replace(
+    done = replace(
         done,
         notes=(*notes_on(job, draw.rows), *notes, *done.notes),
         info=describe(job, command, clock),
     )
-
-
-def _drawn(job: Job) -> tuple[list[Draw], list[str]]:
-    labels = job.data.train.labels
-    count = job.settings.count(len(labels))
-    drawn = draws(labels, [count], [job.settings.seed], job.data.task)
-    return apart_from_test(job.data, drawn)
+    return Judged(done, job, clock, tuple(command), (targets[0], targets[1]))
 
 
 def _repair(job: Job, draw: Draw, clock: Clock, keep: ExitStack) -> Fix:
@@ -118,23 +157,24 @@ def _repair(job: Job, draw: Draw, clock: Clock, keep: ExitStack) -> Fix:
         own = own_labels(job.models, job.data, rows, job.settings, job.device, job.progress)
         networks, layers = job.capture([draw], own, keep)
     with clock.timed("probe"):
-        cut = job.choose(networks, layers, rows, folds, draw.seed)
+        cut = job.choose(networks, layers, rows, folds)
         models = mended(job, networks, cut, job.fit(networks, cut, rows, own))
         after = cut.outcomes + _owed(job, networks, cut, rows, folds, own)
     before = job.own_outcomes(networks, rows)
-    held_out = Comparison.of(before, after, job.classes, cut.spread)
     tuning: Finetuning | None = None
     if job.settings.then is not None:
         with clock.timed("tune"):
-            models, tuning = finetune(job, networks, cut, rows, folds, own, models)
-    if tuning is not None and tuning.kept and not held_out.gain[1] > 0:
-        held_out = tuning.over_own
+            models, tuning = finetune(job, networks, layers, draw, own, models)
+    held_out = None if tuning is None else tuning.over_own
+    if held_out is None:
+        # what decided against tuning is not asked again
+        judges = slice(None) if tuning is None else folds != DECIDING
+        held_out = Comparison.of(before[judges], after[judges], job.classes, cut.spread)
     with clock.timed("test"):
         scores = added(
             [answers(m, job.data, job.settings, job.device, job.progress) for m in models]
         )
     test = Comparison.of(job.own_outcomes(networks), job.outcomes(scores), job.classes)
-    occurring = len(np.unique(job.labels(rows))) if job.classes else 0
     return Fix(
         models=tuple(models),
         cut=cut,
@@ -146,9 +186,18 @@ def _repair(job: Job, draw: Draw, clock: Clock, keep: ExitStack) -> Fix:
         held_out=held_out,
         test=test,
         finetuning=tuning,
-        refusal=refusal(held_out, test, occurring, len(job.data.train)),
+        refusal=refusal(
+            held_out, test, job.classes, len(rows), len(job.data.train), _scarce(job, rows)
+        ),
         notes=tuple(note for network in networks for note in network.notes),
     )
+
+
+def _scarce(job: Job, rows: NDArray[np.int64]) -> str | None:
+    if not job.classes:
+        return None
+    labels = job.data.train.labels.astype(np.int64)
+    return scarcity(labels[rows], labels, job.data.classes)
 
 
 def _owed(

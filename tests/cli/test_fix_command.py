@@ -30,6 +30,26 @@ def test_the_table_and_the_file(repprobe, tmp_path):
     assert following.status == 0, following.err
 
 
+def test_the_gain_is_printed_before_anything_is_written(repprobe, tmp_path, monkeypatch, capsys):
+    from repprobe.repair import verb
+
+    write, printed = verb.write, []
+
+    def watched(*arguments):
+        assert not list(tmp_path.iterdir())
+        printed.append(capsys.readouterr().out)
+        write(*arguments)
+
+    monkeypatch.setattr(verb, "write", watched)
+    result = repprobe(*ASK, *QUICK, "--clean", 200, "--cut", "stage1.relu2", "-o", "fixed.pt")
+    assert result.status == 0, result.err
+    (before,) = printed
+    assert next(line for line in before.splitlines() if line.endswith("decides"))
+    assert "95 % interval" in before.splitlines()[-1]
+    assert "fixed.pt" not in before
+    assert result.out.strip().startswith("fixed.pt: the fixed network")
+
+
 def test_without_a_gain_nothing_is_written(repprobe, tmp_path):
     ask = (*ASK, "--clean", 60, "--cut", "linear", "-o", "fixed.pt")
     result = repprobe(*ask)

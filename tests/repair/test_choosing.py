@@ -17,7 +17,7 @@ def outcomes(accuracy, seed=0):
 
 
 def test_the_best_layer_and_its_regularization_are_chosen():
-    cut = choose_cut({"a": outcomes(0.6), "b": outcomes(0.9), "c": outcomes(0.5)}, FOLDS, (), 0)
+    cut = choose_cut({"a": outcomes(0.6), "b": outcomes(0.9), "c": outcomes(0.5)}, FOLDS, ())
     assert (cut.layer, cut.point, cut.drop_in, cut.best) == ("b", 1, False, "b")
     assert cut.certainty == 1
     assert cut.outcomes.mean() == 0.9
@@ -25,12 +25,12 @@ def test_the_best_layer_and_its_regularization_are_chosen():
 
 def test_a_drop_in_cut_within_one_standard_error_is_preferred():
     tables = {"deep": outcomes(0.81, 1), "last": outcomes(0.8, 2)}
-    cut = choose_cut(tables, FOLDS, {"last"}, 0)
+    cut = choose_cut(tables, FOLDS, {"last"})
     assert (cut.layer, cut.best, cut.drop_in) == ("last", "deep", True)
     assert cut.outcomes.mean() == 0.8
 
 
 def test_a_drop_in_cut_beyond_one_standard_error_is_not():
     tables = {"deep": outcomes(0.9, 1), "last": outcomes(0.7, 2)}
-    cut = choose_cut(tables, FOLDS, {"last"}, 0)
+    cut = choose_cut(tables, FOLDS, {"last"})
     assert (cut.layer, cut.best, cut.drop_in) == ("deep", "deep", False)

@@ -44,11 +44,13 @@ def choose_cut(
     tables: Mapping[str, NDArray[np.floating]],
     folds: NDArray[np.int64],
     drop_in: Collection[str],
+    rows: NDArray[np.int64],
 ) -> ChosenCut:
     """Choose among layers by the outcomes (T, n) of clean examples at each regularization.
 
     A layer in `drop_in` is preferred where the best layer's lead over it is within one standard
-    error of their paired difference (the rule of Breiman et al. 1984, section 3.4.3).
+    error of their paired difference (the rule of Breiman et al. 1984, section 3.4.3). `rows` (n,)
+    says which training examples these are.
     """
     best = taken = choose(tables, folds)
     near = {layer: table for layer, table in tables.items() if layer in drop_in}
@@ -62,12 +64,21 @@ def choose_cut(
         taken.outcomes,
         taken.name in drop_in,
         best.name,
-        choose(
-            {layer: nested_outcomes(table, folds)[None] for layer, table in tables.items()}, folds
-        ).probability,
+        _certainty(tables, folds, rows),
         best.validation,
         taken.spread,
     )
+
+
+def _certainty(
+    tables: Mapping[str, NDArray[np.floating]],
+    folds: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> float:
+    """Return how sure the choice of the best layer is, as `diagnosis.best.layer_choice` does."""
+    order = np.argsort(rows, kind="stable")
+    nested = {la: nested_outcomes(table, folds)[None, order] for la, table in tables.items()}
+    return choose(nested, folds[order]).probability
 
 
 def _is_within_error(best: Choice, second: Choice) -> bool:

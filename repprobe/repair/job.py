@@ -121,7 +121,7 @@ class Job:
             )
             self.progress("probe", done + 1, len(layers))
         drop_in = set(networks[0].drop_in).intersection(*(n.drop_in for n in networks))
-        return choose_cut(tables, folds, drop_in)
+        return choose_cut(tables, folds, drop_in, rows)
 
     def fit(
         self,

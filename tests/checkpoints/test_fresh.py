@@ -51,3 +51,15 @@ def test_a_module_in_memory_is_copied_and_reset():
 def test_a_part_that_cannot_be_reset_is_named():
     with pytest.raises(UsageError, match=r"part '1'.*no reset_parameters"):
         fresh(in_memory(nn.Linear(3, 3), Scale()), 0)
+
+
+def test_a_network_on_another_device_gets_the_same_weights_on_the_cpu():
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    model = in_memory(nn.Linear(3, 3))
+    expected = fresh(model, 0).module
+    model.module.cuda()
+    found = fresh(model, 0).module
+    assert found[0].weight.device.type == "cpu"
+    assert equal(found, expected)
+    assert model.module[0].weight.is_cuda

@@ -81,6 +81,19 @@ def test_scores_of_two_networks_are_added(tmp_path):
     assert_alike(program(raw).detach().numpy(), expected)
 
 
+def test_a_program_is_of_float32(tmp_path):
+    data = made_data(5)
+    model = made_model(nn.Sequential(nn.Linear(5, 3)).double())
+    export_program([model], data, tmp_path / "a.pt2")
+    program = torch.export.load(tmp_path / "a.pt2").module()
+    assert {tensor.dtype for tensor in program.state_dict().values()} == {torch.float32}
+    raw = torch.from_numpy(data.test.inputs(np.arange(12)))
+    with torch.no_grad():
+        expected = model.module(raw.double()).float()
+    assert_alike(program(raw).detach().numpy(), expected.numpy())
+    assert model.module[0].weight.dtype == torch.float64
+
+
 def test_tokens_are_taken_as_numbers(tmp_path):
     torch.manual_seed(0)
     model, data = made_model(networks.Tokens()), made_data(7, words=11)

@@ -104,7 +104,7 @@ def paired(differences: Floats) -> Difference:
 
 def paired_layers(tables: Sequence[Floats]) -> list[Difference]:
     """Compare as `paired` does at several layers, whose draws tell of each other's error."""
-    drawn = _draws(tables)
+    drawn = of_draws(tables)
     return [_paired(table, parts) for table, parts in zip(tables, drawn, strict=True)]
 
 
@@ -116,7 +116,7 @@ def paired_with_networks(tables: Sequence[Floats]) -> list[Difference]:
     the answer is about ways of training and not about one network's luck. A single reference
     has no spread to tell. The spread is shared by the layers as the draws' error is.
     """
-    spreads = _draws([table.mean(axis=1) for table in tables])
+    spreads = of_draws([table.mean(axis=1) for table in tables])
     return [
         _with(found, [s._replace(variance=s.variance * (len(table) + 1)) for s in spread])
         for found, table, spread in zip(
@@ -130,7 +130,7 @@ def unpaired_draws(pairs: Sequence[tuple[Floats, Floats]]) -> list[Difference]:
 
     The draws' errors are shared by the layers, those of either side by themselves.
     """
-    ours, theirs = (_draws([pair[side] for pair in pairs]) for side in (0, 1))
+    ours, theirs = (of_draws([pair[side] for pair in pairs]) for side in (0, 1))
     return [
         _with(paired((a.mean(axis=0) - b.mean(axis=0))[None]), [*one, *other])
         for (a, b), one, other in zip(pairs, ours, theirs, strict=True)
@@ -161,7 +161,7 @@ def _examples(differences: Floats) -> tuple[float, Component]:
     return float(means.mean()), Component(float(means.var(ddof=1)) / n, n - 1)
 
 
-def _draws(tables: Sequence[Floats]) -> list[tuple[Component, ...]]:
+def of_draws(tables: Sequence[Floats]) -> list[tuple[Component, ...]]:
     """Return, per table (draws, n), the error of its mean from the draws; none of a single draw.
 
     Tables of the same shape are one network's layers on the same draws.

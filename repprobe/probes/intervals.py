@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.errors import ProbeError
-from repprobe.probes.differences import Component, Figure, paired
+from repprobe.probes.differences import Component, Difference, Figure, of_draws, paired
 
 Z95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
@@ -39,22 +39,17 @@ def mean_interval(values: NDArray[np.floating]) -> tuple[float, float, float]:
 def over_draws(outcomes: NDArray[np.floating]) -> tuple[float, float, float]:
     """Return the mean of outcomes (draws, n) and its 95 % interval over draws and test set.
 
-    Two sources of error are added: the finite test set (variance over examples of the mean
-    outcome) and the draw of the clean labels (variance over draws, divided by their number).
-    The quantile is Student's, with Satterthwaite's degrees of freedom.
+    Two sources of error are added, each by its own Student's t: the finite test set, and the draw
+    of the clean labels; see `differences.Difference`.
     """
     draws, n = outcomes.shape
     if draws == 1:
         return mean_interval(outcomes[0])
     mean = float(outcomes.mean())
-    test = float(outcomes.mean(axis=0).var(ddof=1)) / n
-    draw = float(outcomes.mean(axis=1).var(ddof=1)) / draws
-    total = test + draw
-    if total == 0:
-        return mean, mean, mean
-    freedom = total**2 / (test**2 / max(n - 1, 1) + draw**2 / (draws - 1))
-    half = _student(freedom) * math.sqrt(total)
-    return mean, mean - half, mean + half
+    if n < 2:
+        return mean, math.nan, math.nan
+    examples = Component(float(outcomes.mean(axis=0).var(ddof=1)) / n, n - 1)
+    return Difference(mean, mean, (examples, *of_draws([outcomes])[0])).interval()
 
 
 def gain_interval(
@@ -117,10 +112,3 @@ def _r2(square: NDArray[np.floating], spread: NDArray[np.floating]) -> tuple[flo
     _, low, high = mean_interval(influence)
     half = (high - low) / 2
     return 1 - ratio, 1 - ratio - half, 1 - ratio + half
-
-
-def _student(freedom: float) -> float:
-    """97.5 % quantile of Student's t."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, freedom))

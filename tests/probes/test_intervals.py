@@ -51,6 +51,19 @@ def test_the_interval_over_draws_covers_the_truth_about_95_times_in_100():
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
+def test_three_draws_that_differ_much_are_covered_too():
+    generator = np.random.default_rng(3)
+    many = generator.normal(size=(2, 1_000_000))
+    truth = chance(1 + 0.3 * many[0], many[1]).mean()
+    covered = []
+    for _ in range(1000):
+        quality = 1 + 0.3 * generator.normal(size=(3, 1))
+        outcomes = generator.random((3, 300)) < chance(quality, generator.normal(size=300))
+        _, low, high = over_draws(outcomes.astype(float))
+        covered.append(low <= truth <= high)
+    assert 0.92 <= np.mean(covered) <= 0.97
+
+
 def test_a_single_draw_falls_back_on_the_test_set_alone():
     outcomes = np.array([[1.0, 0.0, 1.0, 1.0]])
     assert over_draws(outcomes) == mean_interval(outcomes[0])

@@ -16,13 +16,12 @@ Callback = Callable[[str, int, int], None]
 
 _WORDS = {
     "read": "reading the data",
-    "fingerprint": "learning torchvision's architectures",
+    "torchvision architectures": "learning torchvision's architectures",
     "capture": "running the network",
     "probe": "fitting the probes",
-    "memorization": "asking for noisy labels",
-    "similarity": "comparing features",
-    "rewind": "rewinding blocks",
-    "retrain": "retraining blocks",
+    "memorization": "probing noisy labels",
+    "rewind": "rewinding each block",
+    "retrain": "retraining each block",
     "tune": "fine-tuning",
     "budget": "fixing with each budget",
     "train": "training",

@@ -51,7 +51,7 @@ def _beside(c: Causal, done: Intervention) -> str:
         return f", not told apart from that of {c.onset}, where probes see damage begin"
     decides = ": they correlate, this decides" if done is c.rewound else ""
     if done.of(c.onset) is None:
-        return f", not that before {c.onset}, where probes see damage begin"
+        return f", while probes see damage begin at {c.onset}"
     return f", not that of {c.onset}, where probes see damage begin{decides}"
 
 

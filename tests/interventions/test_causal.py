@@ -82,7 +82,7 @@ def test_beside_the_probes(rewound, retrained, onset, said):
         ((-0.1, -0.2), (0.0, 0.0), "a", "No block that is rewound or retrained alone wins back"),
         ((-0.1, -0.2), (0.0, 0.0), None, "error, as probes see no damage begin."),
         ((-0.1, -0.2), (0.0, 0.2), None, "though probes see no damage begin."),
-        ((-0.1, -0.2), (0.0, 0.2), "pool", "not that before pool, where probes see damage begin."),
+        ((-0.1, -0.2), (0.0, 0.2), "pool", ", while probes see damage begin at pool."),
     ],
 )
 def test_one_sentence_for_the_verdict(rewound, retrained, onset, said):

@@ -55,6 +55,27 @@ def test_a_network_with_other_outputs_has_no_output_row_and_this_is_said():
     assert "no output of the network" in run.info["verdict"]
 
 
+def test_clean_labels_of_the_test_part_are_refused_or_left_out(one_line):
+    data = images()
+    with pytest.raises(UsageError) as caught:
+        repprobe.layers(network(), dataclasses.replace(data, test=data.train))
+    one_line(caught, "60 of the 60 clean examples are in the test part too")
+    x = data.test.inputs(np.arange(60)).copy()
+    x[0] = data.train.inputs(np.arange(1))[0]
+    data = dataclasses.replace(data, test=ArrayPart(x, data.test.labels))
+    run = repprobe.layers(network(), data)
+    assert "of the 60 clean examples one is in the test part too" in run.info["data"]["notes"][-1]
+    assert run.scores.budgets == [59]
+
+
+def test_of_left_out_outcomes_only_what_chooses_the_layer_is_kept():
+    run = repprobe.layers(network(), images(), clean=(20, 40), reference=(network(), "random"))
+    assert {(at[0], at[2]) for at in run.scores.held_out} == {("Sequential", 40)}
+    assert {held.outcomes.shape for held in run.scores.held_out.values()} == {(1, 40)}
+    (found,) = repprobe.diagnosis.diagnose(run.scores, references=["Sequential-2"], random="random")
+    assert found.to_dict() == {**run.info["diagnoses"][0], "memorization": None}
+
+
 def test_a_layer_with_nan_is_named_in_the_notes():
     net = network()
     with torch.no_grad():

@@ -259,7 +259,7 @@ def test_two_networks_that_are_not_alike_are_refused(two_networks, digits, one_l
     scaled = replace(other, preprocessing=Preprocessing.parse("0.5/0.25"))
     with pytest.raises(UsageError) as caught:
         repprobe.fix([one, scaled], digits, clean=60)
-    one_line(caught, "the preprocessing unit", "0.5/0.25")
+    one_line(caught, f"the preprocessing {one.preprocessing.name}", "0.5/0.25")
     with pytest.raises(UsageError) as caught:
         repprobe.fix([two_networks, NOISY], digits, clean=60)
     one_line(caught, "not 3")

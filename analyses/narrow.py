@@ -1,9 +1,10 @@
-"""Networks that halve their features in every block, so that no block can be random unharmed."""
+"""Networks of so few features that no block can be random unharmed."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
+import torch
 from torch import Tensor, nn
 
 from repprobe.zoo.cifar_resnet import BasicBlock
@@ -35,29 +36,47 @@ def resnet(num_classes: int = 10, in_channels: int = 1) -> nn.Module:
     )
 
 
-def gnn(num_classes: int = 10, in_features: int = 1) -> nn.Module:
-    """Return two rounds of messages, of 40 and 20 features, and the maximum over nodes."""
-    return _GNN(num_classes, in_features)
+def gnn(num_classes: int = 10, in_features: int = 51) -> nn.Module:
+    """Return two rounds of messages, 24 features each, both read out by their maximum over nodes.
+
+    The answer is read from both (jumping knowledge, arXiv 1806.03536), so that the maximum of the
+    first, which its probe sees, is trained as well.
+    """
+    return _GNN(num_classes, in_features, 24)
 
 
 class _GNN(nn.Module):
-    def __init__(self, num_classes: int, in_features: int) -> None:
+    def __init__(self, num_classes: int, in_features: int, features: int) -> None:
         from torch_geometric.nn import MaxAggregation
 
-        from repprobe.zoo.message_round import MessageRound
-
         super().__init__()
-        self.round1 = MessageRound(in_features, 40, "sum")
-        self.round2 = MessageRound(40, 20, "sum")
+        self.round1 = _round(in_features, features)
+        self.round2 = _round(features, features)
         self.pool = MaxAggregation()
-        self.output = nn.Linear(20, num_classes)
+        self.output = nn.Linear(2 * features, num_classes)
 
     def forward(
         self, x: Tensor, edge_index: Tensor, batch: Tensor, batch_size: int | None = None
     ) -> Tensor:
-        x = self.round2(self.round1(x, edge_index), edge_index)
-        out: Tensor = self.output(self.pool(x, batch, dim_size=batch_size))
+        first = self.round1(x, edge_index)
+        second = self.round2(first, edge_index)
+        pooled = self.pool(torch.cat([first, second], dim=1), batch, dim_size=batch_size)
+        out: Tensor = self.output(pooled)
         return out
+
+
+def _round(before: int, after: int) -> nn.Module:
+    from repprobe.zoo.message_round import MessageRound
+
+    found = MessageRound(before, after, "sum")
+    found.mlp = nn.Sequential(
+        OrderedDict(
+            linear=nn.Linear(2 * before, after, bias=False),
+            bn=nn.BatchNorm1d(after),
+            relu=nn.ReLU(),
+        )
+    )
+    return found
 
 
 def _convolution(before: int, after: int, size: int) -> nn.Sequential:

@@ -52,7 +52,9 @@ def test_many_are_refused_with_their_number(one_line):
 
 def test_all_draws_keep_as_many():
     data = made(9)
-    kept, _ = apart_from_test(data, draws(data.train.labels, [300, 600], range(4), "classification"))
+    kept, _ = apart_from_test(
+        data, draws(data.train.labels, [300, 600], range(4), "classification")
+    )
     assert len({draw.budgets for draw in kept}) == 1
     for draw in kept:
         assert draw.budgets[-1] == len(draw.rows) == len(draw.folds)

@@ -51,7 +51,8 @@ class Settings:
         architecture (clean twins), "random" for the same architecture with fresh weights, and
         "input", the raw input, which is always shown. Without any, the first of several networks
         is what the others are compared with.
-    margin : drop of the leading figure that is not called damage yet.
+    margin : drop of the leading figure that is not called damage yet, as a share: 0.01 is one
+        point of accuracy.
     noisy_labels : file with the labels that the networks learned, one for each example of the
         training part: .npy, .npz, .csv or .txt; None takes those in a checkpoint of `train`.
     causal : whether blocks are rewound, and retrained on the clean labels, one at a time.
@@ -95,8 +96,10 @@ class Settings:
             raise UsageError("--distance is for the neighbours of --probe knn; leave it out.")
         if isinstance(self.margin, bool) or not isinstance(self.margin, (int, float)):
             raise UsageError(f"--margin must be a number, not {self.margin!r}.")
-        if not (math.isfinite(self.margin) and self.margin >= 0):
-            raise UsageError(f"--margin must be 0 or more, such as 0.01, not {self.margin}.")
+        if not (math.isfinite(self.margin) and 0 <= self.margin < 1):
+            raise UsageError(
+                f"--margin must be a share such as 0.05, from 0 to below 1, not {self.margin}."
+            )
         if self.budgets == ():
             raise UsageError("--clean names no number of clean labels.")
         for budget in self.budgets or ():

@@ -25,3 +25,10 @@ def test_all_labels_have_one_draw_only(clean):
     with pytest.raises(UsageError, match="--seeds 1"):
         Settings(clean=clean, seeds=3)
     assert Settings(clean=[100, "all"], seeds=3).seeds == 3
+
+
+@pytest.mark.parametrize("margin", [5, 1, -0.01, float("nan")])
+def test_a_margin_is_a_share(margin):
+    with pytest.raises(UsageError, match=r"share such as 0\.05"):
+        Settings(margin=margin)
+    assert Settings(margin=0).margin == 0

@@ -47,13 +47,19 @@ def read_noisy_labels(file: str | os.PathLike[str], data: Data) -> NDArray[np.in
     DataError
         The file cannot be read, or holds labels of another number of examples.
     UsageError
-        The data have no classes, or a label is none of theirs.
+        The data have no classes, a label is none of theirs, or all labels are the same.
     """
     if data.task == "regression":
         raise UsageError("--noisy-labels are for classes; what of targets was memorized is open.")
     from repprobe.noise.recorded import File
 
-    return np.asarray(File(Path(file).expanduser()).whole(data, 0), np.int64)
+    labels = np.asarray(File(Path(file).expanduser()).whole(data, 0), np.int64)
+    if len(labels) and not np.ptp(labels):
+        raise UsageError(
+            f"all {len(labels):,} labels in '{file}' are {labels[0]}; a network learns labels of "
+            "two classes at least: name the file with those it was trained on."
+        )
+    return labels
 
 
 def learned(model: Model, data: Data, given: NDArray[np.int64] | None, seed: int) -> Learned | None:

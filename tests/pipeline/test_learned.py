@@ -78,10 +78,17 @@ def test_the_share_of_wrong_labels_is_kept_unless_they_would_be_too_few(wrong, d
 
 def test_a_file_is_read_for_the_whole_training_part(tmp_path):
     file = tmp_path / "labels.npy"
-    np.save(file, np.full(COUNT, 2))
-    assert read_noisy_labels(file, data()).tolist() == [2] * COUNT
+    labels = [1, *[2] * (COUNT - 1)]
+    np.save(file, labels)
+    assert read_noisy_labels(file, data()).tolist() == labels
     np.save(file, np.full(COUNT + 1, 2))
     with pytest.raises(DataError, match="31"):
         read_noisy_labels(file, data())
     with pytest.raises(UsageError, match="for classes"):
         read_noisy_labels(file, dataclasses.replace(data(), task="regression"))
+
+
+def test_labels_of_one_class_are_refused(tmp_path):
+    np.save(tmp_path / "same.npy", np.zeros(COUNT, np.int64))
+    with pytest.raises(UsageError, match=f"all {COUNT} labels in .*same.npy' are 0"):
+        read_noisy_labels(tmp_path / "same.npy", data())

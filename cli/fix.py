@@ -110,7 +110,8 @@ ExportOption = Annotated[
     typer.Option(
         metavar="FILE.pt2",
         rich_help_panel=_FIX,
-        help="Write a program, too, that runs without repprobe.",
+        help="Write a program, too, that runs without repprobe; it takes float32 inputs with "
+        "values as in the data (0…255 for images), preprocessing inside.",
     ),
 ]
 ForceOption = Annotated[
@@ -202,7 +203,7 @@ def fix(
     if as_json:
         print_json(done)
     else:
-        show_written(done, data)
+        show_written(done, data, arch_arg or [])
     check_written(done)
 
 

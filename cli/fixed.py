@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repprobe.errors import RepprobeError
@@ -24,7 +26,8 @@ def show(fix: Fix) -> None:
     say(_cut(fix))
     what = "accuracy" if fix.classes else "R²"
     rows = [[what, "network", "fixed", "gain", "95 % interval", ""]]
-    rows.append(_row(f"{fix.held_out.count:,} held-out clean labels", fix.held_out, fix.classes))
+    how = "cross-validated" if fix.cross_validated else "held out"
+    rows.append(_row(f"{fix.held_out.count:,} clean labels, {how}", fix.held_out, fix.classes))
     rows[-1][-1] = "decides"
     rows.append(_row(f"{fix.test.count:,} test examples", fix.test, fix.classes))
     say(render(rows))
@@ -34,20 +37,49 @@ def show(fix: Fix) -> None:
         say(_tuned(fix))
 
 
-def show_written(fix: Fix, data: str) -> None:
-    """Print which files were written, and what may be done with them."""
+def show_written(fix: Fix, data: str, arch_args: Sequence[str]) -> None:
+    """Print which files were written, and what may be done with them.
+
+    `arch_args` are the user's --arch-arg.
+    """
     if fix.written is not None:
         form = (
             "in the form of the file it came from"
-            if fix.cut.drop_in and fix.info["source"]
+            if _keeps_form(fix)
             else "which repprobe.load opens"
         )
         say(f"\n{fix.written}: the fixed network, {form}.")
     if fix.exported is not None:
-        say(f"\n{fix.exported}: a program that runs without repprobe.")
+        say(
+            f"\n{fix.exported}: a program that runs without repprobe; it takes "
+            f"{fix.program_inputs}."
+        )
     if fix.written is not None:
         following = ["repprobe", "layers", str(fix.written), "--data", data]
-        say(f"\nNext: {shlex.join(following)}")
+        say(f"\nNext: {shlex.join([*following, *_needed(fix, arch_args)])}")
+
+
+def _keeps_form(fix: Fix) -> bool:
+    from repprobe.repair.form import keeps_form
+
+    assert fix.written is not None
+    source = fix.info["source"]
+    return keeps_form(None if source is None else Path(source), fix.models, fix.written)
+
+
+def _needed(fix: Fix, arch_args: Sequence[str]) -> list[str]:
+    """Return the options that the written file cannot be read without."""
+    settings, model, keeps = fix.info["settings"], fix.models[0], _keeps_form(fix)
+    options = []
+    if settings["arch"] and (keeps or ".py:" in settings["arch"]):  # no file runs of itself
+        options += ["--arch", settings["arch"]]
+        options += [word for argument in arch_args for word in ("--arch-arg", argument)]
+    if settings["preprocess"] and keeps:
+        options += ["--preprocess", settings["preprocess"]]
+    size = settings["image_size"]
+    if size is not None and (model.origin is None or model.origin.image_size != size):
+        options += ["--image-size", str(size)]
+    return options
 
 
 def print_json(fix: Fix) -> None:

@@ -78,6 +78,13 @@ class Program(nn.Module):
         return found.reshape(x.shape[0], -1).float()
 
 
+def program_inputs(data: Data) -> str:
+    """Return what a program for these data takes, as a phrase."""
+    shape = ", ".join(["n", *map(str, data.input_shape)])
+    values = "values as in the data" + (f", 0…{data.unit:g}" if data.unit != 1 else "")
+    return f"float32 inputs ({shape}) with {values}, preprocessing inside"
+
+
 def export_program(fixed: Sequence[Model], data: Data, path: Path) -> None:
     """Write a program of torch.export (`.pt2`) that gives the scores of a fixed network.
 
@@ -116,10 +123,9 @@ def export_program(fixed: Sequence[Model], data: Data, path: Path) -> None:
     assert isinstance(few, np.ndarray)
     exported = _exported(program.eval(), torch.from_numpy(np.array(few, np.float32)))
     note = {
-        "input": f"float32 (batch, {', '.join(map(str, data.input_shape))}), raw values; "
-        f"{data.unit:g} stands for 1",
+        "input": program_inputs(data),
         "preprocessing": first.preprocessing.name,
-        "output": "float32 (batch, scores)",
+        "output": "float32 scores (n, C), in the order of the classes",
         "task": data.task,
         "classes": list(data.classes),
     }

@@ -76,7 +76,7 @@ def finetune(
     Raises
     ------
     UsageError
-        There are too few clean labels.
+        There are too few clean labels, or the blocks that are named lie after the cut.
     UnknownNameError
         No block is named as the settings say.
     """
@@ -155,9 +155,33 @@ def _keys(job: Job, model: Model, *, strict: bool = True) -> list[str]:
     for pattern in job.settings.blocks:
         hits = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
         if strict and not hits:
+            _check_after(job, model, pattern, names)
             raise UnknownNameError.near("block", pattern, names, "A block has its layer's name.")
         chosen.update(hits)
     return [key for name in names if name in chosen for key in found[name]]
+
+
+def _check_after(job: Job, model: Model, pattern: str, names: Sequence[str]) -> None:
+    """Raise UsageError where blocks of that name were replaced with what follows the cut."""
+    from repprobe.capture.blocks import blocks
+    from repprobe.repair.network import CutNetwork
+
+    if not isinstance(model.module, CutNetwork):
+        return
+    whole = replace(model, module=model.module.base)
+    after = [
+        name
+        for name in blocks(whole, job.data, device=job.device, seed=job.settings.seed)
+        if name not in names and fnmatch.fnmatchcase(name, pattern)
+    ]
+    if after:
+        cut = model.module.cut.layer.name
+        verb = "lies" if len(after) == 1 else "lie"
+        raise UsageError(
+            f"--blocks '{pattern}': {', '.join(after)} {verb} after the cut '{cut}' and "
+            f"{'is' if len(after) == 1 else 'are'} replaced by the head; the blocks up to it are "
+            f"{', '.join(names)}."
+        )
 
 
 def _scores(job: Job, models: Sequence[Model], rows: NDArray[np.int64]) -> NDArray[np.floating]:

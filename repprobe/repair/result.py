@@ -33,6 +33,7 @@ class Fix:
     finetuning : what came of it; None where it was not asked for.
     refusal : why the network should not be written; None where it should.
     written, exported : the files, None where none was written.
+    program_inputs : what the exported program takes, as a phrase; None where there is none.
     notes : sentences the user should be told.
     info : command, data, networks, machine, seconds, as plain values.
     """
@@ -50,6 +51,7 @@ class Fix:
     refusal: str | None = None
     written: Path | None = None
     exported: Path | None = None
+    program_inputs: str | None = None
     notes: tuple[str, ...] = ()
     info: dict[str, Any] = field(default_factory=dict)
 
@@ -60,7 +62,7 @@ class Fix:
         return (
             f"{self._made()} On the test part it goes from {self._figure(test.before[0])} to "
             f"{self._figure(test.after[0])} ({self._gain(test)}); on {held_out.count:,} clean "
-            f"examples that had no say in it, from "
+            f"examples, each judged by {self._judge}, from "
             f"{self._figure(held_out.before[0])} to {self._figure(held_out.after[0])} "
             f"({self._gain(held_out)})."
         )
@@ -91,8 +93,18 @@ class Fix:
             "written": self.written is not None,
             "file": None if self.written is None else str(self.written),
             "program": None if self.exported is None else str(self.exported),
+            "program_inputs": self.program_inputs,
             "notes": list(self.notes),
         }
+
+    @property
+    def cross_validated(self) -> bool:
+        """Whether `held_out` is of every fold in its turn, and not of one that was left out."""
+        return self.finetuning is None or not self.finetuning.kept
+
+    @property
+    def _judge(self) -> str:
+        return f"a {'head' if self.cross_validated else 'network'} fitted without it"
 
     def _made(self) -> str:
         labels = f"{self.clean_labels:,} clean labels"

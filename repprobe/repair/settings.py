@@ -79,7 +79,7 @@ class FixSettings:
                 f"a head is a linear model, and '{self.probe}' is none; take {', '.join(LINEAR)}."
             )
         if self.then not in (None, FINETUNE):
-            raise UnknownNameError.near("next step", str(self.then), (FINETUNE,))
+            raise UsageError(f"--then '{self.then}': the only step is {FINETUNE}.")
         if self.blocks and self.then is None:
             raise UsageError("--blocks is for --then finetune; leave it out, or give both.")
 

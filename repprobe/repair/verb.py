@@ -21,6 +21,7 @@ from repprobe.repair.drawing import clean_draws
 from repprobe.repair.features import Candidates
 from repprobe.repair.finetuning import DECIDING, Finetuning, finetune
 from repprobe.repair.fitting import regularization
+from repprobe.repair.form import check_form, fitting_form
 from repprobe.repair.gain import Comparison, refusal, scarcity
 from repprobe.repair.heads import mended
 from repprobe.repair.info import describe, notes_on
@@ -62,8 +63,17 @@ class Judged:
         job = self._job if progress is None else replace(self._job, progress=progress)
         with self._clock.timed("write"):
             write(job, done.models, out, export)
+        takes = None
+        if export is not None:
+            from repprobe.repair.export import program_inputs
+
+            takes = program_inputs(job.data)
         return replace(
-            done, written=out, exported=export, info=describe(job, self._command, self._clock)
+            done,
+            written=out,
+            exported=export,
+            program_inputs=takes,
+            info=describe(job, self._command, self._clock),
         )
 
 
@@ -91,7 +101,8 @@ def fix(
         a file of two networks is mended as these.
     data : the name or path of a data set, or a `Data`.
     out : the checkpoint to be written. Where the cut is the last hidden layer it has the form of
-        the one that was read, else `load_model` opens it. None writes nothing.
+        the one that was read, else `load_model` opens it; one that ends in .safetensors has that
+        form always, which leaves no other cut. None writes nothing.
     export : file for a program that runs without this package; see `repair.export`.
     progress : called with (stage, done, total).
     command : the command line, for `Fix.info`.
@@ -107,7 +118,8 @@ def fix(
     UsageError, UnknownNameError
         A setting cannot be used: too few or too many clean labels, an unknown cut, an output
         path that is the input, clean examples that lie in the test part (of graphs nobody looks),
-        a network whose answers do not fit the labels, two networks that are not alike.
+        a file that cannot hold the cut, a network whose answers do not fit the labels, two
+        networks that are not alike.
     CheckpointError, DataError, CaptureError
         The network or the data cannot be read, or do not fit each other.
     OutputError
@@ -135,16 +147,18 @@ def judge(
     for path, other in zip(targets, (None, targets[0]), strict=True):
         if path is not None:
             check_target(path, {"the input": source, "the checkpoint to be written": other})
+    if targets[0] is not None and (source is None or source.is_file()):
+        check_form(source, targets[0])
     clock = Clock()
     with clock.timed("load"):
-        job = Job.of(model, data, chosen, progress)
+        job, told = fitting_form(Job.of(model, data, chosen, progress), targets[0])
         count = chosen.count(len(job.data.train))
         (draw,), notes = clean_draws(job, [count], [chosen.seed])
     with ExitStack() as keep:
         done = _repair(job, draw, clock, keep)
     done = replace(
         done,
-        notes=(*notes_on(job, draw.rows), *notes, *done.notes),
+        notes=(*told, *notes_on(job, draw.rows), *notes, *done.notes),
         info=describe(job, command, clock),
     )
     return Judged(done, job, clock, tuple(command), (targets[0], targets[1]))

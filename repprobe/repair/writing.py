@@ -14,14 +14,10 @@ from repprobe.checkpoints.reading import is_safetensors, read
 from repprobe.checkpoints.saving import save_checkpoint
 from repprobe.errors import OutputError, UsageError
 from repprobe.repair.drop_in import changes, patched, replaced
+from repprobe.repair.form import check_form, keeps_form
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.model import Model
-
-
-def is_drop_in(fixed: Sequence[Model]) -> bool:
-    """Whether networks have the form of the file they came from, so that it can take them."""
-    return all(model.entry is not None for model in fixed)
 
 
 def write_fixed(source: Path | None, fixed: Sequence[Model], out: Path) -> None:
@@ -29,8 +25,9 @@ def write_fixed(source: Path | None, fixed: Sequence[Model], out: Path) -> None:
 
     Networks that fit the file they came from are written as that file with their weights in it:
     the same format, containers, keys, prefixes and types, everything beside them as it was; the
-    tensors are on the CPU. Others, which were cut deeper, become a file that `repprobe.load`
-    opens by itself. It is whole or not there, and the source is only read.
+    tensors are on the CPU. Others, which were cut deeper, become a torch file that
+    `repprobe.load` opens by itself, as do those of a safetensors file where `out` is none. It is
+    whole or not there, and the source is only read.
 
     Parameters
     ----------
@@ -49,17 +46,14 @@ def write_fixed(source: Path | None, fixed: Sequence[Model], out: Path) -> None:
     """
     if source is not None and out.exists() and out.samefile(source):
         raise UsageError(f"'{out}' is the checkpoint itself, which is never touched; name another.")
-    if source is None or not is_drop_in(fixed):
+    check_form(source, out)
+    if source is None or not keeps_form(source, fixed, out):
         _write_own(fixed, out)
         return
-    of_safetensors = is_safetensors(source)
-    if of_safetensors != (out.suffix == ".safetensors"):
-        kind = "a safetensors file" if of_safetensors else "a torch file"
-        raise UsageError(f"'{out}': '{source}' is {kind}, and so the fixed one has to be.")
     data, label = read(source).data, str(source)
     try:
         with whole_file(out) as stream:
-            if of_safetensors:
+            if is_safetensors(source):
                 changed = {k: t for m in fixed for k, t in changes(data, m, label).items()}
                 stream.write(patched(source.read_bytes(), changed))
             else:

@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from repprobe import zoo
+from repprobe.repair.export import NOTE
 from repprobe.runs import read_run
 
 NOISY = Path(__file__).resolve().parents[2] / "examples" / "noisy-digits.pt"
@@ -19,7 +22,7 @@ def test_the_table_and_the_file(repprobe, tmp_path):
     assert lines[0].startswith("noisy-digits: zoo:small-cnn")
     assert "of bootstrap samples the best layer" in lines[1]
     decides = next(line for line in lines if line.endswith("decides"))
-    assert decides.startswith("200 held-out clean labels")
+    assert decides.startswith("200 clean labels, cross-validated")
     assert "fixed.pt: the fixed network, which repprobe.load opens" in result.out
     assert "Next: repprobe layers fixed.pt --data digits" in result.out
     assert "200 of 200 clean labels are of examples the network was trained on" in result.err
@@ -54,7 +57,7 @@ def test_without_a_gain_nothing_is_written(repprobe, tmp_path):
     ask = (*ASK, "--clean", 60, "--cut", "linear", "-o", "fixed.pt")
     result = repprobe(*ask)
     assert result.status == 2
-    assert "60 held-out clean labels" in result.out
+    assert "60 clean labels, cross-validated" in result.out
     last = result.err.splitlines()[-1]
     assert last.startswith("repprobe: nothing was written: ")
     assert last.endswith("--force writes it all the same.")
@@ -97,6 +100,49 @@ def test_a_budget_writes_a_run_and_no_network(repprobe, tmp_path):
     assert {f["clean_labels"] for f in found["figures"]} == {0, 50}
 
 
+def test_what_a_program_takes_is_told(repprobe, tmp_path):
+    ask = (*ASK, *QUICK, "--clean", 200, "--cut", "stage1.relu2", "--export", "f.pt2")
+    takes = "float32 inputs (n, 1, 8, 8) with values as in the data, 0…16, preprocessing inside"
+    result = repprobe(*ask)
+    assert result.status == 0, result.err
+    assert f"f.pt2: a program that runs without repprobe; it takes {takes}." in result.out
+    assert "Next:" not in result.out
+    found = json.loads(repprobe(*ask, "--json").out)
+    assert found["program_inputs"] == takes
+    extra = {NOTE: ""}
+    torch.export.load(tmp_path / "f.pt2", extra_files=extra)
+    assert json.loads(extra[NOTE])["input"] == takes
+
+
+@pytest.mark.parametrize(
+    ("cut", "told"),
+    [
+        ("average", "--arch nets.py:build --arch-arg width=8 --preprocess 0.5/0.25"),
+        ("stage1.relu2", "--arch nets.py:build --arch-arg width=8"),
+    ],
+)
+def test_the_next_command_has_what_the_file_lacks(repprobe, tmp_path, cut, told):
+    (tmp_path / "nets.py").write_text(
+        "from repprobe import zoo\n"
+        "def build(width):\n"
+        "    return zoo.build('small-cnn', num_classes=10, in_channels=1, width=width)\n"
+    )
+    torch.manual_seed(0)
+    net = zoo.build("small-cnn", num_classes=10, in_channels=1, width=8)
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    options = ("--arch", "nets.py:build", "--arch-arg", "width=8", "--preprocess", "0.5/0.25")
+    result = repprobe(
+        *("fix", "net.pt", "--data", "digits", *QUICK, "--clean", 200, "--cut", cut, "--force"),
+        *(*options, "-o", "f.pt"),
+    )
+    assert result.status == 0, result.err
+    following = result.out.splitlines()[-1]
+    assert following == f"Next: repprobe layers f.pt --data digits {told}"
+    words = following.removeprefix("Next: repprobe ").split()
+    again = repprobe(*words, "--list")
+    assert again.status == 0, again.err
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -109,7 +155,8 @@ def test_a_budget_writes_a_run_and_no_network(repprobe, tmp_path):
         (("--clean", "60", "-o", "."), "is a folder"),
         (("--clean", "60", "-o", "f.pt", "--export", "f.pt"), "is the checkpoint to be written"),
         (("--clean", "60", "-o", "f.pt", "--probe", "knn"), "knn"),
-        (("--clean", "60", "-o", "f.pt", "--then", "finetun"), "finetune"),
+        (("--clean", "60", "-o", "f.pt", "--then", "prune"), "the only step is finetune"),
+        (("--clean", "60", "-o", "f.safetensors"), "is a torch file"),
         (("--clean", "60", "-o", "f.pt", "--blocks", "stage1.*"), "--then finetune"),
         (("--clean", "60", "-o", "f.pt", "--seeds", "3"), "--budget"),
         (("--budget", "5,x"), "5,x"),

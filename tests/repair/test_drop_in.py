@@ -24,8 +24,9 @@ from repprobe.checkpoints import (
 from repprobe.checkpoints.entry import Entry
 from repprobe.errors import CheckpointError, OutputError, UsageError
 from repprobe.repair.drop_in import as_stored, replaced
+from repprobe.repair.form import keeps_form
 from repprobe.repair.network import CutNetwork, with_head
-from repprobe.repair.writing import is_drop_in, write_fixed
+from repprobe.repair.writing import write_fixed
 
 LAST, GRID = "average", Pooling()
 DATA = made_data(1, 8, 8)
@@ -63,7 +64,7 @@ def test_all_but_the_head_is_as_it_was(tmp_path, zipped, kind):
     torch.save(file, path, _use_new_zipfile_serialization=zipped)
     before = path.read_bytes()
     models = fixed(load_networks(path))
-    assert is_drop_in(models)
+    assert all(model.entry is not None for model in models)
     write_fixed(path, models, out)
 
     assert path.read_bytes() == before
@@ -119,6 +120,17 @@ def test_safetensors_keep_every_other_byte(tmp_path):
     replaced = [header[f"linear.{name}"]["data_offsets"] for name in ("weight", "bias")]
     differ = np.flatnonzero(np.frombuffer(old, "u1") != np.frombuffer(new, "u1")) - start
     assert all(any(a <= place < b for a, b in replaced) for place in differ)
+
+
+def test_a_torch_file_of_a_safetensors_one_opens_by_itself(tmp_path):
+    path, out = tmp_path / "a.safetensors", tmp_path / "b.pt"
+    save_file(network().state_dict(), path)
+    [made] = fixed(load_networks(path, preprocess="0.5/0.25"))
+    write_fixed(path, [made], out)
+    again = load_model(out)
+    assert again.preprocessing.name == "0.5/0.25"
+    state = again.module.state_dict()
+    assert all(torch.equal(v, state[k]) for k, v in made.module.state_dict().items())
 
 
 def test_a_tensor_that_stands_elsewhere_too_stays_there_as_it_was(tmp_path):
@@ -178,7 +190,7 @@ def test_a_deeper_cut_opens_by_itself(tmp_path, count):
     more = {"state_dict_2": dict(network(1).state_dict())} if count == 2 else {}
     save_checkpoint(path, network(), preprocess="0.5/0.25", **plain, **more)
     made = fixed(load_networks(path), "stage2.relu1", Pooling(width=20, seed=4))
-    assert not is_drop_in(made)
+    assert not keeps_form(path, made, out)
     write_fixed(path, made, out)
     opened = load_networks(out)
     assert len(opened) == count
@@ -187,7 +199,7 @@ def test_a_deeper_cut_opens_by_itself(tmp_path, count):
         assert np.array_equal(answers, captured(expected, DATA, Pooling()).output)
         assert model.preprocessing.name == "0.5/0.25"
     again = fixed(opened, "head.input")
-    assert is_drop_in(again)
+    assert keeps_form(out, again, tmp_path / "c.pt")
     write_fixed(out, again, tmp_path / "c.pt")
     assert isinstance(repprobe.load(tmp_path / "c.pt").module, CutNetwork)
 

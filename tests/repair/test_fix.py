@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import repprobe
 from repprobe import load_data, load_model
@@ -242,6 +243,36 @@ def test_bad_input_is_refused_before_anything_is_written(digits, tmp_path, one_l
     one_line(caught, "block", "stage1")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["link.pt", "net.pt"]
     assert digest(source) == before
+
+
+def test_blocks_after_the_cut_are_told_from_unknown_ones(digits, one_line):
+    with pytest.raises(UsageError) as caught:
+        repprobe.fix(
+            NOISY, digits, clean=60, cut="stage1.relu2", then="finetune", blocks=["stage2.*"]
+        )
+    one_line(caught, "stage2.relu2 lie after the cut 'stage1.relu2'", "up to it are", "stage1.relu")
+
+
+def test_a_safetensors_file_takes_a_cut_that_keeps_the_form(digits, tmp_path, one_line):
+    source, out = tmp_path / "net.safetensors", tmp_path / "fixed.safetensors"
+    save_file(load_model(NOISY).module.state_dict(), source)
+    fixed = repprobe.fix(source, digits, clean=60, out=out, force=True)
+    assert fixed.cut.layer == "average"
+    assert any("the cut is 'average', which keeps it" in note for note in fixed.notes)
+    assert load_file(out).keys() == load_file(source).keys()
+    out.unlink()
+    with pytest.raises(UsageError) as caught:
+        repprobe.fix(source, digits, clean=60, out=out, cut="stage1.relu1", progress=no_capture)
+    one_line(caught, out, "'stage1.relu1' does not keep", "fixed.pt", "'average'")
+    with pytest.raises(UsageError) as caught:
+        repprobe.fix(NOISY, digits, clean=60, out=out, progress=no_capture)
+    one_line(caught, out, "is a torch file", ".pt")
+    assert not out.exists()
+
+
+def no_capture(stage, done, total):
+    """Fail where a network is run over the data."""
+    raise AssertionError(stage)
 
 
 def test_clean_labels_that_overlap_the_test_part_are_refused(digits, one_line):

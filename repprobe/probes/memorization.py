@@ -88,12 +88,13 @@ def memorization(
         Rows of the splits "corrupted" and "uncorrupted", and of the control task in "train";
         their `clean_labels` is 0. Layers with NaN or infinity have none.
     Memorized
-        The outcomes of the corrupted examples. None, and no rows, where none is corrupted, fewer
-        than two examples are there, no layer can be probed, or there are no classes.
+        The outcomes of the corrupted examples. None, and no rows, where none is corrupted, the
+        given or the true labels are all the same, no layer can be probed, or there are no classes.
     """
     corrupted = given != true
     orders = [i for i, layer in enumerate(features.layers) if not features.non_finite[layer]]
-    if not classes or len(rows) < 2 or not corrupted.any() or not orders:
+    alike = min(len(np.unique(labels)) for labels in (given, true)) < 2
+    if not classes or alike or not corrupted.any() or not orders:
         return Scores(), None
     task = _Task(kind, engine, given, true, len(classes), _folds(given, seed), seed)
     scores = Scores()

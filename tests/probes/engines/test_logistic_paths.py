@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from repprobe.probes.engines import LabelSet, get_engine
 from repprobe.probes.engines.torch_engine import engine as torch_engine
-from repprobe.probes.engines.torch_engine import logistic_paths
+from repprobe.probes.engines.torch_engine import logistic, logistic_paths
 
 GRID = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0]
 ENGINE = get_engine("torch")
@@ -126,3 +126,19 @@ def test_problems_that_do_not_fit_into_memory_together_are_solved_in_turn(monkey
         np.testing.assert_array_equal(one.tried, other.tried)
         np.testing.assert_allclose(one.held_out_loss, other.held_out_loss, rtol=1e-6)
         np.testing.assert_allclose(probabilities(x, one, 0), probabilities(x, other, 0), atol=1e-4)
+
+
+@pytest.mark.usefixtures("precision")
+@pytest.mark.parametrize("others", [0, 1])
+def test_one_class_alone_has_no_minimum_and_ends_soon(others, monkeypatch):
+    taken, step = [], logistic._State.step
+    monkeypatch.setattr(logistic._State, "step", lambda self: taken.append(step(self)))
+    x, _, folds = made(n=300, d=40)
+    y = np.zeros(len(x), np.int64)
+    y[:others] = 1  # a fold without it has one class
+    (path,) = ENGINE.logistic(x, [LabelSet(y, 10)], GRID, folds)
+    assert len(taken) < 500
+    assert path.converged.all()
+    assert np.isfinite(path.coefficients).all()
+    said = (x @ path.coefficients[path.best] + path.intercepts[path.best]).argmax(1)
+    assert (said[others:] == 0).all()

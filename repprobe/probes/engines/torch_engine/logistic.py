@@ -10,6 +10,9 @@ from repprobe.probes.engines.torch_engine.problems import Problems, Solution, lo
 _NO_SIGNAL = 1e-10
 """Squared logits below which a model says nothing, whatever their relative error."""
 
+_NO_LOSS = 1e-9
+"""Objective below which nothing is left to win. It has no minimum where one class occurs."""
+
 
 def solve(
     problems: Problems,
@@ -112,7 +115,8 @@ class _State:
         )
         length = self._dot(self.at * self.at, 1 / self.inverse)
         height = 0.5 * steep / self.objective.clamp_min(torch.finfo(steep.dtype).tiny)
-        self.decrement = torch.maximum(height, steep / (length + _NO_SIGNAL))
+        left = torch.maximum(height, steep / (length + _NO_SIGNAL))
+        self.decrement = torch.where(self.objective <= _NO_LOSS, 0, left)
 
     def solution(self, which: Tensor) -> Solution:
         """Return the iterates of some problems, with their certificates."""

@@ -35,6 +35,11 @@ def show(fix: Fix) -> None:
     say(fix.verdict)
     if fix.finetuning is not None:
         say(_tuned(fix))
+    if fix.raw_input is not None and fix.raw_input >= fix.held_out.after[0]:
+        say(
+            f"A {fix.probe} probe on the raw input gives {_value(fix.raw_input, bool(fix.classes))}"
+            " on the same clean labels, no less than the fixed network."
+        )
 
 
 def show_written(fix: Fix, data: str, arch_args: Sequence[str]) -> None:

@@ -33,6 +33,7 @@ class Candidates:
     model : the network.
     place : where a head can be put so that the network keeps its form; None if nowhere.
     features : layer → what was captured there, in the order of execution.
+    input : what was captured of the raw input; None where it holds NaN or infinity.
     poolings : layer → how activations became features.
     output : (n, C) the network's own answers to the training rows, then to the test part; None
         where it puts out none per example.
@@ -43,6 +44,7 @@ class Candidates:
     model: Model
     place: Place | None
     features: dict[str, Features]
+    input: Features | None
     poolings: dict[str, Pooling]
     output: NDArray[np.float32] | None
     train_rows: NDArray[np.int64]
@@ -50,7 +52,16 @@ class Candidates:
 
     def train(self, layer: str, rows: NDArray[np.int64]) -> NDArray[np.floating]:
         """Return features (n, width) of rows of the training part, in their order."""
-        return np.asarray(self.features[layer][layer][np.searchsorted(self.train_rows, rows)])
+        return self._rows(self.features[layer], layer, rows)
+
+    def raw(self, rows: NDArray[np.int64]) -> NDArray[np.floating] | None:
+        """Return the raw input (n, width) of rows of the training part; None as of `input`."""
+        return None if self.input is None else self._rows(self.input, INPUT, rows)
+
+    def _rows(
+        self, features: Features, layer: str, rows: NDArray[np.int64]
+    ) -> NDArray[np.floating]:
+        return np.asarray(features[layer][np.searchsorted(self.train_rows, rows)])
 
     def test(self, layer: str) -> NDArray[np.floating]:
         """Return features (n, width) of the test part."""
@@ -142,6 +153,7 @@ def candidates(
         model,
         place,
         features,
+        None if found.non_finite[INPUT] else found,
         {layer: poolings[layer] for layer in features},
         found.output,
         found.train_rows,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from repprobe.data import Data, Draw
 from repprobe.device import usable_device
 from repprobe.errors import CaptureError, UsageError
+from repprobe.probes.choice import nested_outcomes
 from repprobe.probes.engines import Engine, get_engine
 from repprobe.probes.fitting import Kind, check_kind, default_kind
 from repprobe.probes.outcomes import Outcomes
@@ -122,6 +123,20 @@ class Job:
             self.progress("probe", done + 1, len(layers))
         drop_in = set(networks[0].drop_in).intersection(*(n.drop_in for n in networks))
         return choose_cut(tables, folds, drop_in, rows)
+
+    def input_outcomes(
+        self, networks: Sequence[Candidates], rows: NDArray[np.int64], folds: NDArray[np.int64]
+    ) -> NDArray[np.float64] | None:
+        """Return what a probe on the raw input contributes, on clean examples left out of it.
+
+        None where there is no raw input to fit one on.
+        """
+        raw = networks[0].raw(rows)
+        if raw is None:
+            return None
+        labels = self.labels(rows)
+        table = fitting.held_out(self.kind, [raw], labels, self.classes, self.engine, folds)
+        return nested_outcomes(table, folds)
 
     def fit(
         self,

@@ -30,6 +30,8 @@ class Fix:
     held_out : before and after on clean examples that had no say in the network: what decides.
         Each is answered by a network that was made as this one is, without it.
     test : before and after on the test part.
+    raw_input : what a probe on the raw input gives on the examples of `held_out`, each judged by a
+        fit without it; None where there is none.
     finetuning : what came of it; None where it was not asked for.
     refusal : why the network should not be written; None where it should.
     written, exported : the files, None where none was written.
@@ -47,6 +49,7 @@ class Fix:
     own_labels: int
     held_out: Comparison
     test: Comparison
+    raw_input: float | None = None
     finetuning: Finetuning | None = None
     refusal: str | None = None
     written: Path | None = None
@@ -69,7 +72,7 @@ class Fix:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; NaN as None."""
-        cut = self.cut
+        cut, raw = self.cut, self.raw_input
         return {
             **self.info,
             "verdict": self.verdict,
@@ -88,6 +91,7 @@ class Fix:
             "own_labels": self.own_labels,
             "held_out": self.held_out.to_dict(),
             "test": self.test.to_dict(),
+            "raw_input": raw if raw is not None and math.isfinite(raw) else None,
             "finetuning": self.finetuning and self.finetuning.to_dict(),
             "refusal": self.refusal,
             "written": self.written is not None,

@@ -19,7 +19,7 @@ from repprobe.repair.answers import added, answers
 from repprobe.repair.choosing import ChosenCut
 from repprobe.repair.drawing import clean_draws
 from repprobe.repair.features import Candidates
-from repprobe.repair.finetuning import DECIDING, Finetuning, finetune
+from repprobe.repair.finetuning import DECIDING, JUDGING, Finetuning, finetune
 from repprobe.repair.fitting import regularization
 from repprobe.repair.form import check_form, fitting_form
 from repprobe.repair.gain import Comparison, refusal, scarcity
@@ -174,15 +174,18 @@ def _repair(job: Job, draw: Draw, clock: Clock, keep: ExitStack) -> Fix:
         cut = job.choose(networks, layers, rows, folds)
         models = mended(job, networks, cut, job.fit(networks, cut, rows, own))
         after = cut.outcomes + _owed(job, networks, cut, rows, folds, own)
+        raw = job.input_outcomes(networks, rows, folds)
     before = job.own_outcomes(networks, rows)
     tuning: Finetuning | None = None
     if job.settings.then is not None:
         with clock.timed("tune"):
             models, tuning = finetune(job, networks, layers, draw, own, models)
+    judges = np.full(len(rows), True)
+    if tuning is not None:
+        # what decided for or against tuning is not asked again
+        judges = folds == JUDGING if tuning.kept else folds != DECIDING
     held_out = None if tuning is None else tuning.over_own
     if held_out is None:
-        # what decided against tuning is not asked again
-        judges = slice(None) if tuning is None else folds != DECIDING
         held_out = Comparison.of(before[judges], after[judges], job.classes, cut.spread)
     with clock.timed("test"):
         scores = added(
@@ -199,6 +202,7 @@ def _repair(job: Job, draw: Draw, clock: Clock, keep: ExitStack) -> Fix:
         own_labels=len(own.rows),
         held_out=held_out,
         test=test,
+        raw_input=None if raw is None else float(raw[judges].mean()),
         finetuning=tuning,
         refusal=refusal(
             held_out, test, job.classes, len(rows), len(job.data.train), _scarce(job, rows)

@@ -48,7 +48,7 @@ def test_the_gain_is_printed_before_anything_is_written(repprobe, tmp_path, monk
     assert result.status == 0, result.err
     (before,) = printed
     assert next(line for line in before.splitlines() if line.endswith("decides"))
-    assert "95 % interval" in before.splitlines()[-1]
+    assert "On the test part it goes from" in before
     assert "fixed.pt" not in before
     assert result.out.strip().startswith("fixed.pt: the fixed network")
 
@@ -58,6 +58,7 @@ def test_without_a_gain_nothing_is_written(repprobe, tmp_path):
     result = repprobe(*ask)
     assert result.status == 2
     assert "60 clean labels, cross-validated" in result.out
+    assert "A logistic probe on the raw input gives" in result.out
     last = result.err.splitlines()[-1]
     assert last.startswith("repprobe: nothing was written: ")
     assert last.endswith("--force writes it all the same.")

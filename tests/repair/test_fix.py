@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.linear_model import RidgeClassifier
+from sklearn.model_selection import cross_val_score
 
 import repprobe
 from repprobe import load_data, load_model
@@ -121,6 +123,11 @@ def test_the_gain_is_on_examples_that_had_no_say(digits):
     assert fixed.held_out.count == 60
     assert fixed.held_out.after[0] < 1
     assert fixed.held_out.after[0] == pytest.approx(fixed.test.after[0], abs=0.12)
+    x = digits.train.inputs(np.arange(len(digits.train))).reshape(-1, 64)
+    raw = cross_val_score(RidgeClassifier(), x[:200], digits.train.labels[:200]).mean()
+    again = repprobe.fix(NOISY, digits, clean=200, cut="stage1.relu1", probe="ridge", width=64)
+    assert again.raw_input == pytest.approx(raw, abs=0.12)
+    assert again.to_dict()["raw_input"] == again.raw_input
 
 
 def test_two_networks_get_a_head_each_and_their_scores_are_added(two_networks, digits, tmp_path):

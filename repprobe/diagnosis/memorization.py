@@ -61,6 +61,9 @@ class Memorization:
     last : the last third of the layers, the input not counting.
     contrast : excess of the given label over chance, mean of the last third minus mean of the
         other layers, with its interval paired by example; NaN where there is no other layer.
+    onset : the first layer, the input not counting, whose excess is at least half the largest.
+    step : excess of the given label over chance, mean of the layers from `onset` on minus mean of
+        those before it, with its interval paired by example; NaN where there is none before.
     rise, rise_by : layer where the excess rises most over the one before, and by how much.
     depth, uncorrupted_depth : mean prediction depth, in layers, of the corrupted and the
         uncorrupted examples.
@@ -72,6 +75,8 @@ class Memorization:
     layers: tuple[LayerMemory, ...]
     last: tuple[str, ...]
     contrast: Interval
+    onset: str
+    step: Interval
     rise: str
     rise_by: float
     depth: Interval
@@ -89,9 +94,7 @@ class Memorization:
         inner = [i for i, name in enumerate(found.layers) if name != INPUT]
         count = max(1, round(len(inner) / 3))
         last, others = inner[len(inner) - count :], inner[: len(inner) - count]
-        contrast = (math.nan,) * 3
-        if others and known.shape[1]:
-            contrast = mean_interval(known[last].mean(axis=0) - known[others].mean(axis=0))
+        start = _onset([layers[i].excess[0] for i in inner])
         steps = np.diff([0.0, *(layer.excess[0] for layer in layers)])
         rise = int(np.nanargmax(steps)) if np.isfinite(steps).any() else 0
         return cls(
@@ -100,7 +103,9 @@ class Memorization:
             found.given.shape[1],
             layers,
             tuple(found.layers[i] for i in last),
-            contrast,
+            _difference(known, last, others),
+            found.layers[inner[start]],
+            _difference(known, inner[start:], inner[:start]),
             found.layers[rise],
             float(steps[rise]),
             _mean(found.depths),
@@ -109,13 +114,17 @@ class Memorization:
 
     @property
     def answer(self) -> Answer:
-        """Whether the last layers are the ones that memorize; "unknown" with too few examples."""
+        """Whether the last layers are the ones that memorize; "unknown" with too few examples.
+
+        They are if the last third holds more than the others and memorization sets in there.
+        """
         value, low, high = self.contrast
-        if low > MARGIN and self.examples >= _LEAST:
-            return "last layers"
-        if math.isnan(low) or self.examples < _LEAST or high - value > _WIDE:
+        few = math.isnan(low) or self.examples < _LEAST
+        if few or (low <= MARGIN and high - value > _WIDE):
             return "unknown"
-        if not any(layer.certain for layer in self.layers):
+        if low > MARGIN and self.onset in self.last:
+            return "last layers"
+        if low <= MARGIN and not any(layer.certain for layer in self.layers):
             return "no layer"
         return "not the last layers"
 
@@ -132,24 +141,23 @@ class Memorization:
                 f"corrupted examples in {_points(most.excess[0])} % {self._ends(most.excess)} of "
                 f"the cases at most, by {most.layer}."
             )
-        if len(self.last) > 1:
-            last, are, they = f"The last {len(self.last)} layers", "are", "they give"
-            one, claim = "the ones", "memorize"
-        else:
-            last, are, they = f"The last layer ({self.last[0]})", "is", "it gives"
-            one, claim = "the one", "memorizes"
-        value, low, high = self.contrast
         if answer == "last layers":
-            how = f"{_points(value)} points {self._ends(self.contrast)} more often than"
-        elif value < 0:
-            are += " not"
-            how = f"{_points(-value)} points {self._ends((-value, -high, -low))} less often than"
-        else:
-            are += " not"
-            how = f"only {_points(value)} points {self._ends(self.contrast)} more often than"
+            count = len(self._late())
+            claim, they = f"the last {count} layers are the ones that memorize", "they give"
+            if count == 1:
+                claim, they = "the last layer is the one that memorizes", "it gives"
+            return (
+                f"Memorization sets in at {self.onset}: {claim}; beyond chance {they} corrupted "
+                f"examples the noisy label {_points(self.step[0])} points "
+                f"{self._ends(self.step)} more often than earlier ones."
+            )
+        first, end = self._named(self.onset), self.layers[-1]
+        so = "" if self.onset in self.last else ", so it is not in the last layers alone"
+        ends = f", {end.layer} in {_points(end.excess[0])} % {self._ends(end.excess)}"
         return (
-            f"{last} {are} {one} that {claim}: beyond chance {they} corrupted examples the noisy "
-            f"label {how} earlier ones."
+            f"Memorization sets in at {self.onset}{self._place()}{so}: beyond chance that layer "
+            f"gives corrupted examples the noisy label in {_points(first.excess[0])} % "
+            f"{self._ends(first.excess)} of the cases{'' if first is end else ends}."
         )
 
     @property
@@ -165,7 +173,7 @@ class Memorization:
 
     def _too_little(self) -> str:
         """Say why there is no answer."""
-        if not self._others():
+        if len(self._inner()) < 2:
             return "Which layers memorize cannot be said of one layer alone."
         return (
             f"{self.examples:,} corrupted training examples are too few to say which layers "
@@ -180,8 +188,9 @@ class Memorization:
         answer = self.answer
         if answer == "unknown":
             return self._too_little()
-        count = f"{len(self.last)} layers" if len(self.last) > 1 else f"layer ({self.last[0]})"
-        value, low, high = self.contrast
+        late = self._late()
+        count = f"{len(late)} layers" if len(late) > 1 else f"layer ({late[0].layer})"
+        value, low, high = self.step if answer == "last layers" else self.contrast
         shares = (
             f"of {self.examples:,} corrupted training examples a {self.probe} probe fitted without "
             f"them gives the noisy label for {self._share('given', True)} in the last {count} and "
@@ -189,17 +198,20 @@ class Memorization:
             f"{self._share('chance', False)} would be chance"
         )
         span = f"(95 % interval {_points(low)} to {_points(high)})"
-        if answer == "last layers":
-            return (
-                f"The last layers are the ones that memorize: {shares}; beyond chance that is "
-                f"{_points(value)} points more {span}, and it rises most at {self.rise}."
-            )
         if answer == "no layer":
             return f"No layer is found to memorize: {shares}."
+        sets_in = f"Memorization sets in at {self.onset}"
+        if answer == "last layers":
+            return (
+                f"{sets_in}, and the last layers are the ones that memorize: {shares}; beyond "
+                f"chance that is {_points(value)} points more {span}, and it rises most at "
+                f"{self.rise}."
+            )
+        ones = "alone" if low > MARGIN else "the ones that memorize"
         earlier = ", those before do so more" if high < -MARGIN else ""
         return (
-            f"The last layers are not the ones that memorize{earlier}: {shares}; beyond chance the "
-            f"difference is {_points(value)} points {span}."
+            f"{sets_in}{self._place()}, and the last layers are not {ones}{earlier}: {shares}; "
+            f"beyond chance the difference is {_points(value)} points {span}."
         )
 
     def _depths(self) -> str:
@@ -212,12 +224,26 @@ class Memorization:
             f"{shallow[0]:.1f} ({shallow[1]:.1f} to {shallow[2]:.1f})."
         )
 
-    def _others(self) -> list[LayerMemory]:
-        return [layer for layer in self.layers if layer.layer not in (INPUT, *self.last)]
+    def _inner(self) -> list[LayerMemory]:
+        return [layer for layer in self.layers if layer.layer != INPUT] or list(self.layers)
 
-    def _share(self, name: Literal["given", "chance"], last: bool) -> str:
-        """Return the mean share over the last layers, or over those before."""
-        among = [la for la in self.layers if la.layer in self.last] if last else self._others()
+    def _named(self, name: str) -> LayerMemory:
+        return next(layer for layer in self.layers if layer.layer == name)
+
+    def _late(self) -> list[LayerMemory]:
+        """Return the layers that memorize where they are the last ones, else the last third."""
+        inner = self._inner()
+        first = self.onset if self.answer == "last layers" else self.last[0]
+        return inner[inner.index(self._named(first)) :]
+
+    def _place(self) -> str:
+        inner = self._inner()
+        return f" (layer {inner.index(self._named(self.onset)) + 1} of {len(inner)})"
+
+    def _share(self, name: Literal["given", "chance"], late: bool) -> str:
+        """Return the mean share over the late layers, or over those before."""
+        inner, count = self._inner(), len(self._late())
+        among = inner[-count:] if late else inner[:-count]
         shares = [la.given[0] if name == "given" else la.chance for la in among]
         return f"{100 * sum(shares) / len(shares):.1f} %"
 
@@ -239,6 +265,21 @@ def _layer(found: Memorized, place: int, excess: NDArray[np.float64], tested: in
         mean,
         certain,
     )
+
+
+def _onset(excess: list[float]) -> int:
+    """Return the place of the first excess that is at least half the largest; 0 if all are NaN."""
+    half = max((e for e in excess if math.isfinite(e)), default=math.nan) / 2
+    return next((place for place, e in enumerate(excess) if e >= half), 0)
+
+
+def _difference(
+    excess: NDArray[np.float64], late: list[int], early: list[int]
+) -> tuple[float, float, float]:
+    """Return the mean of late rows of (L, m) minus that of early ones, paired by example."""
+    if not (late and early and excess.shape[1]):
+        return (math.nan,) * 3
+    return mean_interval(excess[late].mean(axis=0) - excess[early].mean(axis=0))
 
 
 def _mean(values: NDArray[Any]) -> Interval:

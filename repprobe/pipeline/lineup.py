@@ -75,7 +75,8 @@ class Lineup:
     ) -> Lineup:
         """Line networks up with what the user named as references.
 
-        Without references the first network is that of the others, as far as their layers agree.
+        Without references the first network is that of the others, as far as their layers agree,
+        unless it is untrained: then each is compared with its own best layer.
 
         Parameters
         ----------
@@ -131,6 +132,13 @@ class Lineup:
 
     def _compare_with_first(self, widths: Widths) -> None:
         first, *rest = self.examined
+        if rest and _epoch(first.model) == 0:
+            self.compared.update((network.name, ()) for network in self.examined)
+            self.notes[first.name] = [
+                "it is untrained (epoch 0), so the others are not compared with it but each with "
+                "its own best layer; --reference names another network."
+            ]
+            return
         self.compared[first.name] = ()
         for network in rest:
             difference = _difference(network.model, first.model, widths)
@@ -230,7 +238,8 @@ def _difference(one: Model, other: Model, widths: Widths) -> str:
     try:
         theirs = widths(other)
     except UnknownNameError as error:
-        return str(error).rstrip(".")
+        # What follows is advice on naming layers, and they are named as the network has them.
+        return "in it " + re.split(r"; |\.(?: |$)", str(error))[0]
     differing = [
         f"{name} is {theirs[name]:,} wide, not {width:,}" if name in theirs else f"it has no {name}"
         for name, width in ours.items()

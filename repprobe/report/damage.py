@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ class DamageHeatmap:
     values, low, high : `(n_layers, n_columns)`, damage and its 95 % interval; NaN where there is
         none.
     onsets : column to the row where damage begins.
+    reference : what the models are compared with; "" where that is not known.
     """
 
     metric: str
@@ -53,6 +54,7 @@ class DamageHeatmap:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     onsets: dict[int, int]
+    reference: str = ""
 
     @classmethod
     def from_scores(
@@ -61,6 +63,7 @@ class DamageHeatmap:
         *,
         onsets: Mapping[str, str] | None = None,
         epochs: Mapping[str, int] | None = None,
+        references: Mapping[str, tuple[str, ...]] | None = None,
     ) -> DamageHeatmap:
         """Take the `damage` rows out of the scores; raises DataError if there are none.
 
@@ -70,6 +73,7 @@ class DamageHeatmap:
         onsets : model to the layer where its damage begins.
         epochs : model to the epoch after which it was kept; if all have one, they stand in the
             order of epochs.
+        references : model to the labels of what it was compared with; none is its own best layer.
         """
         found = Table.of_metric(scores, METRIC)
         models, by_epoch = in_order(_models(found), (), epochs)
@@ -89,6 +93,7 @@ class DamageHeatmap:
                 for column, model in enumerate(models)
                 if begins.get(model) in layers
             },
+            reference=_reference([(references or {}).get(model) for model in models]),
         )
 
     def limit(self) -> float:
@@ -115,7 +120,8 @@ class DamageHeatmap:
         brief = self.by_epoch and len(self.columns) > MANY_EPOCHS
         sure = np.isfinite(self.low) & ((self.low > 0) | (self.high < 0))
         beyond = np.abs(np.nan_to_num(self.values)) > limit + 1e-9
-        told = ["Reference minus model; positive is worse."]
+        reference = f"Reference ({self.reference})" if self.reference else "Reference"
+        told = [f"{reference} minus model; positive is worse."]
         if sure.any():
             told.append(f"Dot: the 95{style.NBSP}% interval excludes 0.")
         if self.onsets:
@@ -252,6 +258,19 @@ def _text(value: float, metric: str, decimals: int = 1) -> str:
     """Return the figure as text, nothing being no less than 0."""
     text = style.number(value, metric, decimals)
     return text if text.strip("−0.") else text.lstrip("−")
+
+
+def _reference(compared: list[tuple[str, ...] | None]) -> str:
+    """Return what stands for the references of several models; "" where they are not known."""
+    sets = list(dict.fromkeys(compared))
+    if None in sets:
+        return ""
+    if len(sets) > 1:
+        return "each model's own"
+    (names,) = cast("list[tuple[str, ...]]", sets)
+    if not names:
+        return "each model's best layer"
+    return names[0] if len(names) == 1 else f"mean of {len(names)}"
 
 
 def _models(found: Mapping[tuple[str, str], Point]) -> list[str]:

@@ -31,6 +31,7 @@ class Curve:
     failed : `(n_layers,)`, where the line breaks, since the figure of a layer could not be had;
         layers that are not there are bridged.
     color, marker, dashed : how it is drawn.
+    dotted : whether it is a dotted line without marks.
     """
 
     points: NDArray[np.float64]
@@ -38,6 +39,7 @@ class Curve:
     color: str
     marker: str = "o"
     dashed: bool = False
+    dotted: bool = False
 
     @classmethod
     def of(
@@ -79,9 +81,11 @@ class Curve:
         line: dict[str, Any] = {
             "color": self.color,
             "lw": 1.1,
-            "ls": DASHED if self.dashed else "-",
+            "ls": DOTTED if self.dotted else DASHED if self.dashed else "-",
         }
         ax.plot(values[chain], rows[chain], zorder=zorder, **line)
+        if self.dotted:
+            return
         for which, filled in ((known & inner, not self.dashed), (known & ~inner, False)):
             if which.any():
                 ax.plot(
@@ -114,7 +118,6 @@ class DepthPanel:
     label : what stands below the axis.
     curves : the last is drawn on top.
     title : what stands above.
-    upright : value at which a dotted line stands; NaN for none.
     limits : ends of the axis; None fits it to the curves.
     shaded : whether the first curve is shaded up to the second, where the second is lower.
     log : whether the axis is logarithmic.
@@ -124,7 +127,6 @@ class DepthPanel:
     label: str
     curves: list[Curve]
     title: str = ""
-    upright: float = math.nan
     limits: tuple[float, float] | None = None
     shaded: bool = False
     log: bool = False
@@ -138,8 +140,6 @@ class DepthPanel:
         low, high = self.limits or self._span()
         ax.set_xlim(low, high)
         ax.hlines(rows, low, high, color=style.RULE, lw=0.5, zorder=0)
-        if math.isfinite(self.upright):
-            ax.axvline(self.upright, color=style.SOFT, lw=0.8, ls=DOTTED, zorder=1)
         if self.shaded:
             self._shade(ax, rows)
         for place, curve in enumerate(self.curves):

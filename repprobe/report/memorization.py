@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from repprobe.errors import DataError
-from repprobe.probes.scores import ALL, OUTPUT, Scores
+from repprobe.probes.scores import OUTPUT, Scores
 from repprobe.report import style
 from repprobe.report.depth_page import DepthPage, Key
 from repprobe.report.depth_panel import Curve, DepthPanel, Mark
@@ -43,7 +43,8 @@ class MemorizationProfile:
     depths : model and split to the mean prediction depth, in places of the order of layers.
     orders : model and layer to that place.
     probes : kinds, the linear one first.
-    chance : share that a guess would give; NaN where the number of classes is not known.
+    chances : model and layer to the share of the noisy label that the layer would give if that
+        label had left no trace; empty where it is not known.
     """
 
     models: list[str]
@@ -54,11 +55,15 @@ class MemorizationProfile:
     depths: dict[tuple[str, str], float]
     orders: dict[tuple[str, str], int]
     probes: list[str]
-    chance: float
+    chances: Points
 
     @classmethod
     def from_scores(
-        cls, scores: Scores, *, epochs: Mapping[str, int] | None = None
+        cls,
+        scores: Scores,
+        *,
+        epochs: Mapping[str, int] | None = None,
+        chances: Mapping[str, Mapping[str, float]] | None = None,
     ) -> MemorizationProfile:
         """Take the rows of the split "corrupted" out of the scores; raises DataError for none.
 
@@ -67,6 +72,7 @@ class MemorizationProfile:
         scores : of one model or of several.
         epochs : model to the epoch after which it was kept; if all have one, they stand in the
             order of epochs.
+        chances : model to layer to the chance that its diagnosis compares the noisy label with.
         """
         rows = [r for r in scores if r.split == CORRUPTED and r.metric in _LABELS]
         if not rows:
@@ -75,7 +81,6 @@ class MemorizationProfile:
             )
         models, by_epoch = in_order(list(dict.fromkeys(r.model for r in rows)), (), epochs)
         probes = sorted(dict.fromkeys(r.probe for r in rows), key=lambda probe: probe == "knn")
-        classes = {r.group for r in scores if r.split == "test" and r.group != ALL}
         return cls(
             models=models,
             titles=[f"epoch {(epochs or {})[m]}" if by_epoch else m for m in models],
@@ -96,7 +101,12 @@ class MemorizationProfile:
             },
             orders={(r.model, r.layer): r.order for r in rows},
             probes=probes,
-            chance=1 / len(classes) if classes else math.nan,
+            chances={
+                (model, layer): (chance, math.nan, math.nan)
+                for model, found in (chances or {}).items()
+                for layer, chance in found.items()
+                if math.isfinite(chance)
+            },
         )
 
     def draw(self, *, title: str | None = None, note: str = "") -> Axes:
@@ -127,10 +137,13 @@ class MemorizationProfile:
             found = {la: point for (m, la), point in points.items() if m == model}
             curve = Curve.of(found, self.layers, "accuracy", style.color(_LABELS[metric]))
             curves.append(replace(curve, dashed=probe == "knn"))
+        chances = {la: point for (m, la), point in self.chances.items() if m == model}
+        if chances:
+            curve = Curve.of(chances, self.layers, "accuracy", style.SOFT)
+            curves.insert(0, replace(curve, dotted=True))
         return DepthPanel(
             f"Corrupted examples (%)\n95{style.NBSP}% intervals",
             curves,
-            upright=100 * self.chance,
             limits=(-3, 103),
             marks=self._marks(model),
         )
@@ -169,6 +182,6 @@ class MemorizationProfile:
             for split, filled in ((CORRUPTED, True), (UNCORRUPTED, False))
             if any(s == split for _, s in self.depths)
         ]
-        if math.isfinite(self.chance):
-            keys.append(Key("chance", style.SOFT, dotted=True))
+        if self.chances:
+            keys.append(Key("given by chance, by the probe", style.SOFT, dotted=True))
         return keys

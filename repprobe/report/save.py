@@ -47,7 +47,7 @@ def save_figures(
     folder : made if it is not there.
     verdict : a sentence to stand below the titles.
     diagnoses : of the models; those without one are references and stand apart. They say where
-        damage begins.
+        damage begins, against what, and how often chance would give the noisy label.
     epochs : label to the epoch after which a network was kept, where they are snapshots of one
         training run; they stand in the order of epochs then.
 
@@ -72,19 +72,37 @@ def save_figures(
     damaged = {r.model for r in scores if r.metric == "damage"}
     onsets = {d.model: d.onset for d in diagnoses if d.onset is not None}
     if len(damaged) > 1:
-        damages = DamageHeatmap.from_scores(scores, onsets=onsets, epochs=epochs)
+        damages = DamageHeatmap.from_scores(
+            scores,
+            onsets=onsets,
+            epochs=epochs,
+            references={d.model: d.references for d in diagnoses},
+        )
         pictures["damage"] = damages.draw(note=verdict)
     for model in damaged if len(damaged) == 1 else ():
         compared = diagnosed[model].references if model in diagnosed else ()
         damage = DamageProfile.from_scores(scores, references=compared, onset=onsets.get(model))
         pictures["damage"] = damage.draw(note=verdict)
     if any(r.split == "corrupted" and r.metric == "given" for r in scores):
-        memorized = MemorizationProfile.from_scores(scores, epochs=epochs)
+        memorized = MemorizationProfile.from_scores(
+            scores, epochs=epochs, chances=_chances(diagnoses)
+        )
         pictures["memorization"] = memorized.draw(note=verdict)
     if any(r.metric in ("cka", "effective_rank") for r in scores):
         alike = SimilarityProfile.from_scores(scores, references=references, epochs=epochs)
         pictures["similarity"] = alike.draw(note=verdict)
     return _write(folder, pictures)
+
+
+def _chances(diagnoses: Sequence[Diagnosis]) -> dict[str, dict[str, float]]:
+    """Return model → layer → the chance that its memorization is compared with."""
+    from repprobe.diagnosis.memorization import Memorization
+
+    return {
+        d.model: {layer.layer: layer.chance for layer in d.memorization.layers}
+        for d in diagnoses
+        if isinstance(d.memorization, Memorization)
+    }
 
 
 def save_budget(

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from repprobe.checkpoints import Model, Preprocessing
-from repprobe.errors import UsageError
+from repprobe.errors import UnknownNameError, UsageError
 from repprobe.pipeline.lineup import RANDOM, Lineup
 
 ENTRIES = {"method": "ce", "noise": "pair:0.4", "seed": 0, "data_fingerprint": "f"}
@@ -69,6 +69,32 @@ def test_a_reference_with_other_layers_is_refused_and_they_are_named():
         lineup([model("a")], [model("b", width=5)])
 
 
+def test_a_reference_without_the_layers_that_were_named_is_refused_without_advice_on_them():
+    def chosen(model):
+        if model.name == "mlp":
+            raise UnknownNameError.near("layer", "stage3.*", ["stage2"], "List them: --list.")
+        return {"stage3.relu": 3}
+
+    with pytest.raises(UsageError) as error:
+        Lineup.of([model("a")], [model("mlp")], chosen)
+    assert str(error.value) == (
+        "the reference 'mlp' is of another architecture than 'a': in it no layer is named "
+        "'stage3.*'."
+    )
+
+
+def test_an_untrained_first_network_is_no_reference():
+    models = [model(f"epoch-{e:03}", epoch=e, epochs=10, **ENTRIES) for e in (5, 0, 10)]
+    found = lineup(models)
+    assert found.compared == {"epoch 0": (), "epoch 5": (), "epoch 10": ()}
+    assert not found.references
+    assert "untrained (epoch 0)" in found.notes["epoch 0"][0]
+    assert "--reference" in found.notes["epoch 0"][0]
+    named = lineup(models, [models[1]])
+    assert named.compared["epoch 10"] == ("epoch 0",)
+    assert not named.notes
+
+
 def test_fresh_networks_have_the_name_that_no_other_has():
     found = lineup([model("random")], random=True)
     assert [n.name for n in found.examined] == ["random-2"]
@@ -85,14 +111,14 @@ def test_random_weights_are_for_one_architecture():
 
 
 def test_snapshots_of_a_run_are_told_by_their_epoch_and_in_its_order():
-    names = ["noisy", "noisy-epoch-000", "noisy-epoch-005"]
+    names = ["noisy", "noisy-epoch-001", "noisy-epoch-005"]
     models = [
-        model(n, epoch=e, epochs=10, **ENTRIES) for n, e in zip(names, (10, 0, 5), strict=True)
+        model(n, epoch=e, epochs=10, **ENTRIES) for n, e in zip(names, (10, 1, 5), strict=True)
     ]
     found = lineup(models)
-    assert found.epochs == {"noisy epoch 0": 0, "noisy epoch 5": 5, "noisy epoch 10": 10}
+    assert found.epochs == {"noisy epoch 1": 1, "noisy epoch 5": 5, "noisy epoch 10": 10}
     assert [n.name for n in found.examined] == list(found.epochs)
-    assert found.compared["noisy epoch 5"] == ("noisy epoch 0",)
+    assert found.compared["noisy epoch 5"] == ("noisy epoch 1",)
 
 
 def test_snapshots_in_a_folder_of_their_own_are_named_by_their_epoch_alone():

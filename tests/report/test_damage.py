@@ -39,6 +39,22 @@ def test_every_model_with_damage_has_a_column_and_its_reference_none():
             assert heatmap.high[row, column] == found.high
 
 
+@pytest.mark.parametrize(
+    ("references", "told"),
+    [
+        (None, "Reference minus model"),
+        ({"a": ("noisy epoch 5",), "b": ("noisy epoch 5",)}, "Reference (noisy epoch 5) minus"),
+        ({"a": ("one", "two"), "b": ("one", "two")}, "Reference (mean of 2) minus model"),
+        ({"a": ("b",), "b": ("a",)}, "Reference (each model's own) minus model"),
+        ({"a": (), "b": ()}, "Reference (each model's best layer) minus model"),
+    ],
+)
+def test_the_reference_is_named(references, told):
+    axes = DamageHeatmap.from_scores(TWO, references=references).draw()
+    found = " ".join(text.get_text() for text in axes.figure.texts)
+    assert told in " ".join(found.split())
+
+
 def test_one_scale_is_centred_at_nothing_lost():
     heatmap = DamageHeatmap.from_scores(TWO)
     assert heatmap.limit() == pytest.approx(0.4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from score_builders import CIFAR10, RESNET20, build, memorized, together
+from score_builders import RESNET20, build, memorized, together
 
 from repprobe.errors import DataError
 from repprobe.probes.scores import Scores
@@ -42,13 +42,16 @@ def test_layers_are_those_that_were_asked():
     assert profile.layers == [name for name in RESNET20 if name != "output"]
 
 
-def test_chance_is_a_line_where_the_classes_are_known():
-    axes = MemorizationProfile.from_scores(ONE).draw()
-    ends = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
-    upright = [left for left, right in ends if left == right]
-    assert upright == [100 / len(CIFAR10)]
-    assert "chance" in labels(axes)
-    assert "chance" not in labels(MemorizationProfile.from_scores(memorized()).draw())
+def test_chance_is_that_of_the_diagnosis_or_is_not_drawn():
+    chances = {la: 0.1 - 0.005 * place for place, la in enumerate(RESNET20) if la != "output"}
+    (model,) = ONE.models
+    profile = MemorizationProfile.from_scores(ONE, chances={model: chances})
+    axes = profile.draw()
+    (dotted,) = [line for line in axes.lines if line.get_color() == style.SOFT]
+    drawn = [100 * value for la, value in chances.items() if la != "input"]
+    assert dotted.get_xdata().tolist() == pytest.approx(drawn)
+    assert "given by chance, by the probe" in labels(axes)
+    assert not any("chance" in key for key in labels(MemorizationProfile.from_scores(ONE).draw()))
 
 
 def test_prediction_depths_are_marked_between_the_layers():

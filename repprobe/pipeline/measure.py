@@ -92,7 +92,7 @@ class Measurement:
         if found is None:
             found = self._kept(name, model, learned)
         outcome, scores = found.outcome, found.scores
-        output, notes = outcome.output, list(outcome.notes)
+        output, notes = outcome.output, [*outcome.notes, *found.notes]
         if model.preprocessing.found == "default" and len(self.data.input_shape) == 3:
             notes.insert(0, _UNTOLD)
         if output is None:
@@ -216,7 +216,13 @@ class Measurement:
                 seed=self.settings.seed,
                 progress=self.progress,
             )
-        return replace(found, scores=found.scores + scores, memorized=memorized)
+        notes = found.notes
+        if memorized is None and not np.ptp(learned.labels):
+            notes = [
+                *notes,
+                "all the labels it learned are the same: it is not said who memorized.",
+            ]
+        return replace(found, scores=found.scores + scores, memorized=memorized, notes=notes)
 
     def _sink(
         self, name: str, rows: NDArray[np.int64], memory: int, one_by_one: bool = False

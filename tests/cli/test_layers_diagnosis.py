@@ -85,11 +85,13 @@ def test_snapshots_are_told_by_their_epoch(repprobe, snapshots, tmp_path):
     assert [(m["name"], m["epoch"]) for m in run.info["models"]] == [
         *(("noisy epoch 0", 0), ("noisy epoch 1", 1), ("noisy epoch 2", 2)),
     ]
-    references = [d["references"] for d in run.info["diagnoses"]]
-    assert references == [[], ["noisy epoch 0"], ["noisy epoch 0"]]
-    damaged = run.scores.where(metric="damage").models
-    assert damaged == ["noisy epoch 1", "noisy epoch 2"]
-    assert "damage.png" in {p.name for p in (tmp_path / "run").iterdir()}
+    assert [d["references"] for d in run.info["diagnoses"]] == [[], [], []]
+    assert "noisy epoch 0: it is untrained (epoch 0)" in result.err
+    result = repprobe("layers", *snapshots[1:], *FEW, "-o", "trained")
+    run = read_run(tmp_path / "trained")
+    assert [d["references"] for d in run.info["diagnoses"]] == [[], ["noisy epoch 1"]]
+    assert run.scores.where(metric="damage").models == ["noisy epoch 2"]
+    assert "damage.png" in {p.name for p in (tmp_path / "trained").iterdir()}
 
 
 def test_networks_with_other_layers_are_compared_with_themselves(

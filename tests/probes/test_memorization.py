@@ -187,3 +187,13 @@ def test_progress_is_told_layer_by_layer(case):
     steps = []
     asked(case, "knn", progress=lambda *step: steps.append(step))
     assert steps == [("memorization", i, 4) for i in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("kind", ["logistic", "ridge", "knn"])
+def test_labels_of_one_class_are_not_asked_for(case, kind):
+    features, rows, given, true = case
+    same = np.zeros_like(given)
+    for labels in ((same, true), (given, same)):
+        scores, found = asked((features, rows, *labels), kind)
+        assert not len(scores)
+        assert found is None

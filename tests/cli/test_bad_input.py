@@ -104,13 +104,13 @@ def test_an_unknown_layer(refused, digits_checkpoint):
 
 def test_images_of_another_channel_number(refused, digits_checkpoint, arrays):
     data = arrays(
-        x_train=np.zeros((40, 8, 8, 3), np.uint8), x_test=np.zeros((20, 8, 8, 3), np.uint8)
+        x_train=np.zeros((40, 8, 8, 3), np.uint8), x_test=np.ones((20, 8, 8, 3), np.uint8)
     )
     refused(digits_checkpoint, "-d", data, named=["1 channel", "3"])
 
 
 def test_images_of_the_wrong_size(refused, digits_checkpoint, arrays):
-    data = arrays(x_train=np.zeros((40, 2, 2), np.uint8), x_test=np.zeros((20, 2, 2), np.uint8))
+    data = arrays(x_train=np.zeros((40, 2, 2), np.uint8), x_test=np.ones((20, 2, 2), np.uint8))
     refused(digits_checkpoint, "-d", data, named=["2, 2"])
 
 

@@ -17,7 +17,7 @@ def test_the_table_the_verdict_and_the_files(repprobe, untold_checkpoint, tmp_pa
     linear = r"linear\s+\d+\.\d %\s+\d+\.\d – \d+\.\d.+ [+-]\d+\.\d ±\d+\.\d\s+10\s+C=\S+\s+█"
     assert re.search(linear, result.out)
     assert max(map(len, result.out.split("\n\n")[0].splitlines())) <= 100
-    assert "its representation is best at" in result.out
+    assert "digits: the network's own output reaches" in result.out
     folder = tmp_path / "runs" / "digits-digits"
     pictures = ("heatmap", "profile", "damage")
     assert {p.name for p in folder.iterdir()} == {
@@ -97,7 +97,7 @@ def test_several_models_are_told_apart(repprobe, untold_checkpoint, tmp_path):
         *("-l", "linear", "-o", "two"),
     )
     assert read_run(tmp_path / "two").scores.models == ["digits", "digits-2"]
-    assert result.out.count("its representation is best at") == 2
+    assert result.out.count("the network's own output reaches") == 2
 
 
 def test_the_list_names_types_and_shapes_and_probes_nothing(repprobe, untold_checkpoint, tmp_path):

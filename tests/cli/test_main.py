@@ -107,7 +107,8 @@ def test_a_reader_that_has_gone_is_no_bug(digits_checkpoint, tmp_path):
 def test_ctrl_c_keeps_the_models_that_were_finished(digits_checkpoint, tmp_path, monkeypatch):
     import pytest
 
-    from repprobe import measure, read_run
+    from repprobe import read_run
+    from repprobe.pipeline import measure
 
     calls = []
     probe = measure.probe_layers

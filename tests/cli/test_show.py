@@ -35,7 +35,7 @@ def test_several_budgets_are_shown_side_by_side_and_the_files_as_they_are(run, c
     ]
     assert lines[2].split() == ["layer", "100", "1,000", "chosen"]
     assert lines[4].split() == ["fc", "60.0", "±2.0", "70.0", "±7.0", "alpha=0.1", "◀"]
-    assert "With 100 clean labels it already reaches 60.0 %" in lines[-3]
+    assert "100 clean labels are enough to match that output: 60.0 %" in lines[-3]
     assert lines[-1] == f"{run.folder}: scores.csv, run.json, budgets.svg, heatmap.png"
 
 

@@ -44,6 +44,13 @@ class Model:
     origin: Origin | None = None
     entry: Entry | None = None
 
+    @classmethod
+    def of_module(cls, module: nn.Module, preprocess: str | None = None) -> Model:
+        """Return a network that was handed over in memory; its inputs are "unit" by default."""
+        preprocessing = Preprocessing.parse(preprocess or "unit")
+        kind = type(module)
+        return cls(kind.__name__, module, kind.__qualname__, preprocessing)
+
     @property
     def parameters(self) -> int:
         """Number of parameters."""

@@ -75,7 +75,7 @@ def _is_name(reference: Any) -> bool:
 
 
 def _load(model: Any, settings: Settings, progress: Progress) -> Model:
-    from repprobe.checkpoints import Model, Preprocessing, load_model
+    from repprobe.checkpoints import Model, load_model
 
     if isinstance(model, Model):
         return model
@@ -87,5 +87,4 @@ def _load(model: Any, settings: Settings, progress: Progress) -> Model:
             preprocess=settings.preprocess,
             progress=progress,
         )
-    preprocessing = Preprocessing.parse(settings.preprocess or "unit")
-    return Model(type(model).__name__, model, type(model).__qualname__, preprocessing)
+    return Model.of_module(model, settings.preprocess)

@@ -216,7 +216,7 @@ def _shapes(model: Model) -> dict[str, tuple[int, ...]]:
 
 
 def _load(model: Any, settings: FixSettings, progress: Progress) -> list[Model]:
-    from repprobe.checkpoints import Model, Preprocessing
+    from repprobe.checkpoints import Model
     from repprobe.checkpoints.loading import load_networks
 
     if isinstance(model, (list, tuple)):
@@ -234,5 +234,4 @@ def _load(model: Any, settings: FixSettings, progress: Progress) -> list[Model]:
             preprocess=settings.preprocess,
             progress=progress,
         )
-    preprocessing = Preprocessing.parse(settings.preprocess or "unit")
-    return [Model(type(model).__name__, model, type(model).__qualname__, preprocessing)]
+    return [Model.of_module(model, settings.preprocess)]

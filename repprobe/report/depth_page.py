@@ -20,7 +20,7 @@ from repprobe.report.layout import (
     new_figure,
     place,
 )
-from repprobe.report.legend import DASHED, HANDLE
+from repprobe.report.legend import DASHED, HANDLE, stack_above
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -181,16 +181,4 @@ def thinned(keys: list[Key], most: int) -> list[Key]:
 
 
 def _legend(ax: Axes, keys: list[Key]) -> Legend:
-    legend = ax.legend(
-        [key.handle() for key in keys],
-        [key.text for key in keys],
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        borderaxespad=0,
-        borderpad=0.2,
-        labelspacing=0.35,
-        handlelength=2.0,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    return legend
+    return stack_above(ax, [key.handle() for key in keys], [key.text for key in keys])

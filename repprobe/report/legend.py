@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from repprobe.report import style
 from repprobe.report.layout import Ruler
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.legend import Legend
 
@@ -43,6 +45,11 @@ def add_legend(axes: Axes, keys: list[str], *, dashed: bool) -> Legend:
     if dashed:
         handles.append(Line2D([], [], color=style.SOFT, lw=0.8, ls=DASHED))
         keys = [*keys, "output: the network's own answer, no probe"]
+    return stack_above(axes, handles, keys)
+
+
+def stack_above(axes: Axes, handles: Sequence[Artist], keys: Sequence[str]) -> Legend:
+    """Add a legend above the axes, one key below the other; names are shown as they are."""
     legend = axes.legend(
         handles,
         keys,

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from repprobe.checkpoints import fingerprints, pyg
+from repprobe.checkpoints.recognition import fingerprints, pyg
 from repprobe.errors import (
     CheckpointError,
     RepprobeError,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repprobe.checkpoints.entry import Entry
-from repprobe.checkpoints.fingerprints import Progress
 from repprobe.checkpoints.model import Model
 from repprobe.checkpoints.origin import Origin
 from repprobe.checkpoints.preprocessing import Preprocessing
+from repprobe.checkpoints.recognition.fingerprints import Progress
 from repprobe.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
@@ -136,8 +136,9 @@ def _network(
     progress: Progress | None,
 ) -> tuple[nn.Module, str, dict[str, Any], list[str]]:
     """Build the network: as the user says, as the file says, or as the tensors tell."""
-    from repprobe.checkpoints import architectures, identify, pyg
+    from repprobe.checkpoints import architectures
     from repprobe.checkpoints.blueprint import shapes_of
+    from repprobe.checkpoints.recognition import identify, pyg
 
     # but for `convs`, no named network has all its keys under one name: the rest is a wrapper's
     wrappers = [prefix for prefix in state.levels() if pyg.ROUNDS not in prefix]

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repprobe import zoo
-from repprobe.checkpoints import identify as identify_module
 from repprobe.checkpoints.blueprint import blueprint
-from repprobe.checkpoints.fingerprints import Fingerprint, torchvision_fingerprints
-from repprobe.checkpoints.identify import identify
+from repprobe.checkpoints.recognition import identify as identify_module
+from repprobe.checkpoints.recognition.fingerprints import Fingerprint, torchvision_fingerprints
+from repprobe.checkpoints.recognition.identify import identify
 from repprobe.errors import CheckpointError
 
 
@@ -117,7 +117,7 @@ def test_zoo_networks_are_found_without_importing_torchvision():
 import sys
 from repprobe import zoo
 from repprobe.checkpoints.blueprint import blueprint
-from repprobe.checkpoints.identify import identify
+from repprobe.checkpoints.recognition.identify import identify
 identify(blueprint(lambda: zoo.build("cifar-resnet")), "a.pt")
 sys.exit("torchvision" in sys.modules)
 """

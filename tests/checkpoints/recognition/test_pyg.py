@@ -7,7 +7,7 @@ from torch_geometric.nn import models
 from repprobe.checkpoints import load_model
 from repprobe.checkpoints.architectures import argument_names, build, build_fresh
 from repprobe.checkpoints.blueprint import shapes_of
-from repprobe.checkpoints.identify import identify
+from repprobe.checkpoints.recognition.identify import identify
 from repprobe.errors import CheckpointError, UnknownNameError, UsageError
 
 SIZES = {"in_channels": 5, "hidden_channels": 8, "num_layers": 3, "out_channels": 3}

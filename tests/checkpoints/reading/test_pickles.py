@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 
-from repprobe.checkpoints import pickles
+from repprobe.checkpoints.reading import pickles
 
 COMMAND = f"{os.system.__module__}.system"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from repprobe.checkpoints import fingerprints, pyg
 from repprobe.checkpoints.architectures import FORMS
-from repprobe.checkpoints.fingerprints import Progress
+from repprobe.checkpoints.recognition import fingerprints, pyg
+from repprobe.checkpoints.recognition.fingerprints import Progress
 from repprobe.errors import CheckpointError, UsageError
 from repprobe.zoo import registry
 from repprobe.zoo.registry import Shapes

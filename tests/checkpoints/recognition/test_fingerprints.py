@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from repprobe.checkpoints import fingerprints
-from repprobe.checkpoints.fingerprints import Fingerprint, torchvision_fingerprints
+from repprobe.checkpoints.recognition import fingerprints
+from repprobe.checkpoints.recognition.fingerprints import Fingerprint, torchvision_fingerprints
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from repprobe.checkpoints import pickles
+from repprobe.checkpoints.reading import pickles
 from repprobe.errors import CheckpointError, UnsafeCheckpointError, files_near
 
 _SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".safetensors")

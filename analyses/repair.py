@@ -84,15 +84,37 @@ def _rows(noise: str, method: str, seed: int, out: Path) -> list[Row]:
     ]
 
 
+def raw_input(seed: int, network: Path) -> list[Row]:
+    """Return what the same probe scores on the raw images, with the same clean labels.
+
+    `network` is any of the trained ones: its layers are not looked at.
+    """
+    from repprobe import layers
+
+    run = layers(
+        network,
+        "fashion-mnist",
+        clean=[10 * count for count in PER_CLASS],
+        seeds=DRAWS,
+        probe="ridge",
+        width=256,
+        layers=["linear"],
+        seed=seed,
+    )
+    found = run.scores.where(layer="input", metric="accuracy", group="all", split="test")
+    rows = [r for r in found.rows if r.seed == "all"]
+    return [{"seed": seed, "per_class": r.clean_labels // 10, "raw_input": r.value} for r in rows]
+
+
 def summary(rows: list[Row]) -> str:
     """Return accuracies before and after in %, and in how many networks the gain is certain."""
     header = ["noise", "method", "clean labels per class", "before", "after", "gain"]
-    header += ["gain beyond the interval", "loss beyond the interval"]
+    header += ["raw input", "gain beyond the interval", "loss beyond the interval"]
     lines = []
     for key in dict.fromkeys((r["noise"], r["method"], r["per_class"]) for r in rows):
         some = [r for r in rows if (r["noise"], r["method"], r["per_class"]) == key]
         figures = []
-        for name in ("before", "after", "gain"):
+        for name in ("before", "after", "gain", "raw_input"):
             values = [100 * r[name] for r in some]
             figures.append(f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}")
         better = f"{sum(r['low'] > 0 for r in some)} of {len(some)}"
@@ -102,7 +124,7 @@ def summary(rows: list[Row]) -> str:
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """Draw accuracy against clean labels per class, and the network's own as a line."""
+    """Draw accuracy against clean labels per class; lines: the network's own, and raw input's."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -112,6 +134,7 @@ def draw(rows: list[Row], path: Path) -> None:
     from repprobe.report.style import look
 
     frame = pd.DataFrame(rows).assign(accuracy=lambda f: 100 * f["after"])
+    ticks = [str(count) for count in PER_CLASS]
     with look():
         grid = sns.relplot(
             frame,
@@ -128,7 +151,12 @@ def draw(rows: list[Row], path: Path) -> None:
         for (method, noise), axes in grid.axes_dict.items():
             own = [r["before"] for r in rows if (r["method"], r["noise"]) == (method, noise)]
             axes.axhline(100 * statistics.mean(own), color="0.5", linestyle="--")
-        grid.set(xscale="log", xticks=PER_CLASS, xticklabels=map(str, PER_CLASS))
+            raw = frame.groupby("per_class")["raw_input"].mean()
+            axes.plot(raw.index, 100 * raw, color="0.5", linestyle=":")
+        for axes in grid.axes.flat:
+            axes.set_xscale("log")
+            axes.set_xticks(PER_CLASS, ticks)
+            axes.minorticks_off()
         grid.set_axis_labels("clean labels per class", "test accuracy, %")
         grid.set_titles("{row_name}, {col_name}")
         grid.figure.savefig(path.with_suffix(".png"), dpi=150, bbox_inches="tight")
@@ -139,6 +167,12 @@ def main() -> None:
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 2
     cells = [(n, m, s) for s in SEEDS for n in NOISES for m in METHODS]
     rows = run_cells(cell, cells, jobs)
+    base = {}
+    for seed in SEEDS:
+        network = RUNS / f"uniform-ce-{seed}.pt"
+        for row in kept(RUNS / f"input-{seed}.json", partial(raw_input, seed, network)):
+            base[seed, row["per_class"]] = row["raw_input"]
+    rows = [{**r, "raw_input": base[r["seed"], r["per_class"]]} for r in rows]
     rows.sort(key=lambda r: (r["noise"], r["method"], r["per_class"], r["seed"]))
     write_table(FIGURES / "table.csv", rows)
     (FIGURES / "table.md").write_text(summary(rows), encoding="utf-8")

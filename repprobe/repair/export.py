@@ -57,11 +57,13 @@ class Program(nn.Module):
         )
         self.register_buffer("mean", torch.tensor(preprocessing.mean))
         self.register_buffer("std", torch.tensor(preprocessing.std))
+        self.preprocessing = preprocessing
         self.unit = unit
         self.integers = integers
 
     def forward(self, x: Tensor) -> Tensor:
         """Map raw float32 inputs (b, …) to scores (b, C)."""
+        x = self.preprocessing.arrange(x)
         if len(self.mean):
             shape = (1, -1, *([1] * (x.ndim - 2)))
             x = (x / self.unit - self.mean.view(shape)) / self.std.view(shape)

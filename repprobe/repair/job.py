@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,7 +204,7 @@ def _check_pair(models: Sequence[Model], data: Data) -> None:
             "mended together only if they are alike."
         )
     ours, theirs = one.preprocessing, other.preprocessing
-    if (ours.mean, ours.std) != (theirs.mean, theirs.std):
+    if replace(ours, name="", found="") != replace(theirs, name="", found=""):
         raise UsageError(
             f"'{one.name}' has the preprocessing {ours.name}, '{other.name}' {theirs.name}; two "
             "networks are mended together only if theirs is the same."

@@ -1,5 +1,5 @@
-"""Networks that repprobe can build by name: `build`, `names`, `guess_arguments`."""
+"""Networks that repprobe can build by name: `build`, `names`, `guess_arguments`, `guesses`."""
 
-from repprobe.zoo.registry import build, guess_arguments, names
+from repprobe.zoo.registry import build, guess_arguments, guesses, names
 
-__all__ = ["build", "guess_arguments", "names"]
+__all__ = ["build", "guess_arguments", "guesses", "names"]

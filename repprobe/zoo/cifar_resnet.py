@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,6 +11,30 @@ from torch.nn import functional as F
 
 from repprobe.errors import UsageError
 from repprobe.zoo.arguments import require_one_of, require_positive
+
+HEADS = ("linear", "fc", "classifier")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What the published code calls the stem, the stages and the parts of a block.
+
+    `zeros` says where shortcut A of that code puts its zero channels: on "both" sides of the old
+    ones, or at the "end".
+    """
+
+    stem: tuple[str, str]
+    stage: str
+    block: tuple[str, str, str, str]
+    zeros: str
+
+
+NAMINGS = {
+    "layer": Naming(("conv1", "bn1"), "layer{}", ("conv1", "bn1", "conv2", "bn2"), "both"),
+    "stage": Naming(
+        ("conv_1_3x3", "bn_1"), "stage_{}", ("conv_a", "bn_a", "conv_b", "bn_b"), "end"
+    ),
+}
 
 
 class CifarResNet(nn.Module):
@@ -27,8 +52,11 @@ class CifarResNet(nn.Module):
     in_channels : channels of the input (b, in_channels, height, width).
     shortcut : where the size changes: "A" subsamples and pads with zero channels, without
         parameters; "B" projects (1×1 convolution and batch norm).
-    head : name of the final layer, "linear" or "fc".
+    head : name of the final layer, "linear", "fc" or "classifier".
     branch : name of the shortcut modules, "shortcut" or "downsample".
+    naming : "layer" (`conv1`, `layer1.0.conv1`, …) or "stage" (`conv_1_3x3`, `stage_1.0.conv_a`,
+        …), as in the code that the incremental-learning and pruning literature share, where
+        shortcut A puts all zero channels behind the old ones.
 
     Raises
     ------
@@ -45,25 +73,28 @@ class CifarResNet(nn.Module):
         shortcut: str = "A",
         head: str = "linear",
         branch: str = "shortcut",
+        naming: str = "layer",
     ) -> None:
         super().__init__()
         require_positive(depth=depth, num_classes=num_classes, width=width, in_channels=in_channels)
         if depth < 8 or depth % 6 != 2:
             raise UsageError(f"depth must be 6n + 2 (8, 14, 20, 26, 32, …), not {depth}.")
         require_one_of("shortcut", shortcut, ("A", "B"))
-        require_one_of("head", head, ("linear", "fc"))
+        require_one_of("head", head, HEADS)
         require_one_of("branch", branch, ("shortcut", "downsample"))
-        self.head, self.branch = head, branch
-        self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        require_one_of("naming", naming, NAMINGS)
+        self.head, self.branch, self.naming = head, branch, NAMINGS[naming]
+        conv, norm = self.naming.stem
+        self.add_module(conv, nn.Conv2d(in_channels, width, 3, padding=1, bias=False))
+        self.add_module(norm, nn.BatchNorm2d(width))
         blocks, before = (depth - 2) // 6, width
         for stage, after in enumerate((width, 2 * width, 4 * width), start=1):
             strides = [1 if stage == 1 else 2, *([1] * (blocks - 1))]
             layer = nn.Sequential()
             for stride in strides:
-                layer.append(BasicBlock(before, after, stride, shortcut, branch))
+                layer.append(BasicBlock(before, after, stride, shortcut, branch, self.naming))
                 before = after
-            self.add_module(f"layer{stage}", layer)
+            self.add_module(self.naming.stage.format(stage), layer)
         self.add_module(head, nn.Linear(before, num_classes))
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
@@ -71,9 +102,10 @@ class CifarResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, in_channels, height, width) to logits (b, num_classes)."""
-        x = F.relu(self.bn1(self.conv1(x)))
+        conv, norm = map(self.get_submodule, self.naming.stem)
+        x = F.relu(norm(conv(x)))
         for stage in (1, 2, 3):
-            x = self.get_submodule(f"layer{stage}")(x)
+            x = self.get_submodule(self.naming.stage.format(stage))(x)
         x = F.avg_pool2d(x, x.shape[2:]).flatten(1)
         logits: Tensor = self.get_submodule(self.head)(x)
         return logits
@@ -82,40 +114,44 @@ class CifarResNet(nn.Module):
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions beside a shortcut: relu(f(x) + shortcut(x))."""
 
-    def __init__(self, before: int, after: int, stride: int, shortcut: str, branch: str) -> None:
+    def __init__(
+        self, before: int, after: int, stride: int, shortcut: str, branch: str, naming: Naming
+    ) -> None:
         super().__init__()
-        self.branch = branch
-        self.conv1 = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(after)
-        self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(after)
-        self.add_module(branch, _shortcut(before, after, stride, shortcut))
+        self.branch, self.names = branch, naming.block
+        conv1, norm1, conv2, norm2 = naming.block
+        self.add_module(conv1, nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False))
+        self.add_module(norm1, nn.BatchNorm2d(after))
+        self.add_module(conv2, nn.Conv2d(after, after, 3, padding=1, bias=False))
+        self.add_module(norm2, nn.BatchNorm2d(after))
+        self.add_module(branch, _shortcut(before, after, stride, shortcut, naming.zeros))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, before, height, width) to (b, after, height / stride, width / stride)."""
-        out = F.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
+        conv1, norm1, conv2, norm2 = map(self.get_submodule, self.names)
+        out = norm2(conv2(F.relu(norm1(conv1(x)))))
         return F.relu(out + self.get_submodule(self.branch)(x))
 
 
 class SubsampleAndPad(nn.Module):
-    """Shortcut A: every second pixel, and zero channels on both sides of the old ones."""
+    """Shortcut A: every second pixel, and zero channels on both sides of the old ones, or last."""
 
-    def __init__(self, before: int, after: int, stride: int) -> None:
+    def __init__(self, before: int, after: int, stride: int, zeros: str) -> None:
         super().__init__()
+        first = (after - before) // 2 if zeros == "both" else 0
         self.stride = stride
-        self.padding = ((after - before) // 2, after - before - (after - before) // 2)
+        self.padding = (first, after - before - first)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, before, height, width) to (b, after, height / stride, width / stride)."""
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, *self.padding))
 
 
-def _shortcut(before: int, after: int, stride: int, kind: str) -> nn.Module:
+def _shortcut(before: int, after: int, stride: int, kind: str, zeros: str) -> nn.Module:
     if stride == 1 and before == after:
         return nn.Sequential()
     if kind == "A":
-        return SubsampleAndPad(before, after, stride)
+        return SubsampleAndPad(before, after, stride, zeros)
     return nn.Sequential(
         nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after)
     )
@@ -123,15 +159,18 @@ def _shortcut(before: int, after: int, stride: int, kind: str) -> nn.Module:
 
 def guess_arguments(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
     """Read the arguments off the first convolution, the first stage and the final layer."""
-    first = shapes.get("conv1.weight", ())
-    head = "fc" if "fc.weight" in shapes else "linear"
+    naming = "stage" if "stage_1.0.conv_a.weight" in shapes else "layer"
+    names = NAMINGS[naming]
+    first = shapes.get(f"{names.stem[0]}.weight", ())
+    head = next((name for name in HEADS if f"{name}.weight" in shapes), HEADS[0])
     last = shapes.get(f"{head}.weight", ())
-    blocks = sum(f"layer1.{i}.conv1.weight" in shapes for i in range(len(shapes)))
+    stage = names.stage.format(1)
+    blocks = sum(f"{stage}.{i}.{names.block[0]}.weight" in shapes for i in range(len(shapes)))
     if len(first) != 4 or len(last) != 2 or not blocks:
         return None
     branch = "downsample" if any(".downsample." in key for key in shapes) else "shortcut"
     projects = any(f".{branch}." in key for key in shapes)
-    return {
+    guess = {
         "depth": 6 * blocks + 2,
         "num_classes": last[0],
         "width": first[0],
@@ -140,3 +179,4 @@ def guess_arguments(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | N
         "head": head,
         "branch": branch,
     }
+    return guess if naming == "layer" else {**guess, "naming": naming}

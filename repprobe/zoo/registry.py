@@ -18,13 +18,19 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 NETWORKS = {
     "cifar-resnet": ("cifar_resnet", "CifarResNet"),
+    "cifar-resnet4": ("cifar_resnet4", "CifarResNet4"),
+    "cifar-vgg": ("cifar_vgg", "CifarVGG"),
     "cnn9": ("cnn9", "CNN9"),
     "deepsets": ("deepsets", "DeepSets"),
+    "lenet": ("lenet", "LeNet"),
     "max-max-gnn": ("gnn", "MaxMaxGNN"),
     "max-sum-gnn": ("gnn", "MaxSumGNN"),
     "mlp": ("mlp", "MLP"),
+    "mnist-net": ("mnist_net", "MnistNet"),
+    "preact-resnet": ("preact_resnets", "PreActResNet"),
     "preact-resnet18": ("preact_resnet", "PreActResNet18"),
     "small-cnn": ("small_cnn", "SmallCNN"),
+    "wide-resnet": ("wide_resnet", "WideResNet"),
 }
 """Name → file of this folder (imported when it is needed) and class in it."""
 
@@ -80,6 +86,20 @@ def guess_arguments(name: str, shapes: Shapes) -> dict[str, Any] | None:
     file, _ = _entry(name)
     guess: dict[str, Any] | None = file.guess_arguments(shapes)
     return guess
+
+
+def guesses(name: str, shapes: Shapes) -> list[dict[str, Any]]:
+    """Return every set of arguments with which the network `name` is likest to `shapes`.
+
+    The shapes are the same with each of them, and what is computed is not; the commonest comes
+    first. Raises UnknownNameError for a network that does not exist.
+    """
+    file, _ = _entry(name)
+    if hasattr(file, "guesses"):
+        found: list[dict[str, Any]] = file.guesses(shapes)
+        return found
+    guess = guess_arguments(name, shapes)
+    return [] if guess is None else [guess]
 
 
 def _entry(name: str) -> tuple[ModuleType, str]:

@@ -1,41 +1,31 @@
-"""Finds the state dict in what a checkpoint file holds, and the names it is wrapped in."""
+"""Finds the state dict in what a checkpoint file holds, and what else it could have been."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from repprobe.checkpoints import places
+from repprobe.checkpoints.keys import View, views, wrapper_prefixes
+from repprobe.checkpoints.places import ITSELF, PREFERRED, Candidate, Listed, entries
 from repprobe.errors import CheckpointError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-PREFERRED = (
-    "state_dict",
-    "model_state_dict",
-    "model_state",
-    "model",
-    "net_state_dict",
-    "net",
-    "network",
-    "module",
-    "weights",
-    "params",
-    "state_dict_ema",
-    "model_ema",
-    "ema_state_dict",
-    "ema",
-    "teacher",
-    "student",
-)
-"""Where training code keeps its weights, the first choice first."""
-
-_NEVER = ("opt", "sched", "scaler", "criterion", "loss", "metric", "method")
-_DEPTH = 3
+__all__ = [
+    "ITSELF",
+    "PREFERRED",
+    "Listed",
+    "StateDict",
+    "View",
+    "entries",
+    "find_state_dict",
+    "find_state_dicts",
+    "wrapper_prefixes",
+]
 
 
 @dataclass(frozen=True)
@@ -46,7 +36,8 @@ class StateDict:
     ----------
     tensors : key → tensor; half-precision ones are turned into float32.
     dtypes : key → the type of the tensor in the file.
-    way : the keys that lead to it, e.g. ("state_dict",); none where it is the file itself.
+    way : the keys that lead to it, e.g. ("state_dict",); none where it is the file itself. The
+        second element of a list is "[1]".
     beside : everything else in the file and in the dictionary that held it, by key.
     notes : sentences the user should be told.
     """
@@ -62,6 +53,11 @@ class StateDict:
         """The plain values beside the state dict, e.g. {"best_prec1": 91.8}."""
         return {k: v for k, v in self.beside.items() if isinstance(v, str | int | float | bool)}
 
+    @property
+    def place(self) -> str:
+        """Where it was found, as `entry` names it, e.g. "nets[1]"; "." for the file itself."""
+        return places.place_of(self.way)
+
     def levels(self) -> list[str]:
         """Return the wrapper prefixes that can be taken off: "", "module.", "module.net.", …"""
         return wrapper_prefixes(self.tensors)
@@ -70,87 +66,82 @@ class StateDict:
         """Return the tensors with a prefix of all keys taken off."""
         return {key[len(prefix) :]: tensor for key, tensor in self.tensors.items()}
 
+    def views(self) -> list[View]:
+        """Return the ways to read the keys, those that leave nothing out first; see `keys`.
 
-def find_state_dict(data: Any, label: str) -> StateDict:
+        Each is to be tried in turn until an architecture fits `seen(view)`.
+        """
+        return views(self.tensors)
+
+    def seen(self, view: View) -> dict[str, Tensor]:
+        """Return the tensors that a view takes, by the network's keys."""
+        return {own: self.tensors[key] for own, key in view.keys.items()}
+
+
+def find_state_dict(data: Any, label: str, entry: str | None = None) -> StateDict:
     """Find the state dict in `data`; `label` names the file in messages.
 
     A dictionary under one of the `PREFERRED` names wins, in their order; then comes the file
     itself if most of its values are tensors; then the largest other dictionary of tensors.
     Dictionaries of optimizers, schedulers, methods and losses are never taken.
 
+    Parameters
+    ----------
+    entry : the place of the one to take, as `entries` lists it. It may go on into the names of
+        the keys: "state_dict.student" are the tensors of `state_dict` under `student.`.
+
     Raises
     ------
     CheckpointError
         There is no dictionary of tensors in it.
+    UnknownNameError
+        There is none at `entry`.
     """
-    chosen, *others = _found(data, label)
-    rivals = [c.place for c in others if 10 * _size(c.values) > _size(chosen.values)]
+    found = _found(data, label)
+    if entry is not None:
+        return _made(places.chosen_by(found, entry, label), data, [])
+    chosen, *others = found
+    copies = places.copies(chosen)
+    if copies:
+        chosen, others = copies[0], [*copies[1:], *others]
+    rivals = [c for c in others if 10 * places.size(c.values) > places.size(chosen.values)]
     notes = []
     if rivals:
-        together = all(re.fullmatch(rf"{re.escape(chosen.place)}_\d+", other) for other in rivals)
+        together = len(places.mates(chosen, others)) == len(rivals)
         which = ", the first of the networks that were trained together" if together else ""
+        shown = [_words(c) for c in (chosen, *rivals[:5])] + ["…"] * (len(rivals) > 5)
         notes.append(
-            f"The file holds several state dicts ({', '.join([chosen.place, *rivals])}); "
-            f"{chosen.place} is used{which}."
+            f"The file holds several state dicts ({', '.join(shown)}); {_words(chosen)} is "
+            f"used{which}."
         )
     return _made(chosen, data, notes)
 
 
-def find_state_dicts(data: Any, label: str) -> list[StateDict]:
+def find_state_dicts(data: Any, label: str, entry: str | None = None) -> list[StateDict]:
     """Find the state dicts of all networks that were trained together, as `find_state_dict` does.
 
-    They stand beside the first under its name with a number: `state_dict_2`, … Most files hold
-    one network.
+    They stand beside the first under its name with another number: `state_dict`, `state_dict_2`,
+    or `net1`, `net2`. Most files hold one network; with `entry` it is one.
     """
-    chosen, *others = _found(data, label)
-    numbered = {
-        int(number[1]): other
-        for other in others
-        if other.holder is chosen.holder
-        and (number := re.fullmatch(rf"{re.escape(chosen.place)}_(\d+)", other.place))
-        and other.values.keys() == chosen.values.keys()
-    }
-    mates = [_made(numbered[number], data, []) for number in sorted(numbered)]
-    if not mates:
-        return [find_state_dict(data, label)]
-    return [_made(chosen, data, []), *mates]
+    if entry is None:
+        chosen, *others = _found(data, label)
+        mates = places.mates(chosen, others)
+        if mates:
+            mates[places.numbered(chosen)[1]] = chosen
+            return [_made(mates[number], data, []) for number in sorted(mates)]
+    return [find_state_dict(data, label, entry)]
 
 
-def wrapper_prefixes(keys: Iterable[str]) -> list[str]:
-    """Return "", then every prefix of whole names that all keys share, the shortest first.
-
-    DataParallel (`module.`), torch.compile (`_orig_mod.`), Lightning (`model.`) and the like
-    put a network under such names, one inside the other.
-    """
-    split = [key.split(".") for key in keys]
-    prefixes = [""]
-    for names in zip(*(parts[:-1] for parts in split), strict=False):
-        if len(set(names)) > 1:
-            break
-        prefixes.append(f"{prefixes[-1]}{names[0]}.")
-    return prefixes
+def _words(candidate: Candidate) -> str:
+    return "the file itself" if candidate.place == ITSELF else candidate.place
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A dictionary of tensors, the way to it, and the dictionary it was found in."""
-
-    way: tuple[str, ...]
-    values: Mapping[Any, Any]
-    holder: Mapping[Any, Any]
-
-    @property
-    def place(self) -> str:
-        """Where it was found, in words."""
-        return ".".join(self.way) or "the file itself"
-
-
-def _found(data: Any, label: str) -> list[_Candidate]:
-    if not isinstance(data, Mapping):
+def _found(data: Any, label: str) -> list[Candidate]:
+    found = places.candidates(data)
+    if not found and not isinstance(data, Mapping):
         raise CheckpointError(
             f"'{label}' holds a {type(data).__name__}, not a state dict; save model.state_dict()."
         )
-    found = _candidates(data)
     if not found:
         keys = ", ".join(map(str, list(data)[:5])) or "nothing"
         raise CheckpointError(
@@ -159,59 +150,22 @@ def _found(data: Any, label: str) -> list[_Candidate]:
     return found
 
 
-def _made(chosen: _Candidate, data: Mapping[Any, Any], notes: list[str]) -> StateDict:
+def _made(chosen: Candidate, data: Any, notes: list[str]) -> StateDict:
     tensors, more = _as_float32(chosen.values)
     dtypes = {key: chosen.values[key].dtype for key in tensors}
     beside = {
         str(k): v
         for source in (data, chosen.holder, chosen.values)
+        if isinstance(source, Mapping)
         for k, v in source.items()
         if v is not chosen.values and str(k) not in tensors
     }
-    return StateDict(tensors, dtypes, chosen.way, beside, (*more, *notes))
-
-
-def _candidates(
-    data: Mapping[Any, Any],
-    way: tuple[str, ...] = (),
-    holder: Mapping[Any, Any] = MappingProxyType({}),
-    depth: int = 0,
-) -> list[_Candidate]:
-    """List the state dicts in `data`, the best first."""
-    named: list[_Candidate] = []
-    others: list[_Candidate] = []
-    for key in sorted(map(str, data), key=_rank):
-        value = data.get(key)
-        if isinstance(value, Mapping) and depth < _DEPTH and not key.lower().startswith(_NEVER):
-            found = _candidates(value, (*way, key), data, depth + 1)
-            (named if key in PREFERRED else others).extend(found)
-    itself = [_Candidate(way, data, holder)] if _is_state_dict(data) else []
-    return named + itself + sorted(others, key=lambda c: -_size(c.values))
-
-
-def _rank(key: str) -> int:
-    return PREFERRED.index(key) if key in PREFERRED else len(PREFERRED)
-
-
-def _is_state_dict(value: Any) -> bool:
-    from torch import Tensor
-
-    if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
-        return False
-    return 2 * sum(isinstance(v, Tensor) for v in value.values()) > len(value)
-
-
-def _size(tensors: Mapping[Any, Any]) -> int:
-    from torch import Tensor
-
-    return sum(t.numel() for t in tensors.values() if isinstance(t, Tensor))
+    return StateDict(tensors, dtypes, places.held(chosen, data), beside, (*more, *notes))
 
 
 def _as_float32(values: Mapping[Any, Any]) -> tuple[dict[str, Tensor], list[str]]:
     """Return the tensors, floating ones as float32, and what should be said about them."""
-    import torch
-
-    tensors = {k: v.detach() for k, v in values.items() if isinstance(v, torch.Tensor)}
+    tensors = {k: v.detach() for k, v in places.tensors_of(values).items()}
     halves = {t.dtype for t in tensors.values() if t.is_floating_point() and t.itemsize < 4}
     notes = []
     if halves:

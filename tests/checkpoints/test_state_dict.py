@@ -4,8 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from repprobe.checkpoints.state_dict import find_state_dict, find_state_dicts, wrapper_prefixes
-from repprobe.errors import CheckpointError
+from repprobe.checkpoints.state_dict import (
+    entries,
+    find_state_dict,
+    find_state_dicts,
+    wrapper_prefixes,
+)
+from repprobe.errors import CheckpointError, UnknownNameError
 
 WEIGHTS = nn.Linear(3, 4).state_dict()
 OTHER = {key: value + 1 for key, value in WEIGHTS.items()}
@@ -39,6 +44,8 @@ def is_weights(found):
         {"state_dict": WEIGHTS, "labels": torch.ones(9), "seeds": torch.ones(2)},
         {**WEIGHTS, "statistics": {"mean": torch.ones(1)}},
         {"loss_fn": OTHER, "trainer": {"network": WEIGHTS}},
+        [WEIGHTS, OTHER],
+        {"nets": (WEIGHTS, OTHER), "epoch": 3},
     ],
 )
 def test_the_weights_are_found(data):
@@ -68,7 +75,7 @@ def test_plain_values_beside_it_are_kept():
     ("data", "named"),
     [
         (torch.ones(3), "holds a Tensor"),
-        ([WEIGHTS], "holds a list"),
+        ([3, "x"], "holds a list"),
         ({}, "only nothing"),
         ({"epoch": 3, "optimizer": adam()}, "only epoch, optimizer"),
         ({0: torch.ones(3)}, "only 0"),
@@ -133,3 +140,130 @@ def test_copies_of_another_shape_or_place_were_not_trained_together():
     assert found.way == ("a", "model") or found.way == ("model_2",)
     [found] = find_state_dicts({"model": WEIGHTS, "model_2": {"x": torch.ones(9)}}, "a.pt")
     assert found.way == ("model",)
+
+
+def test_the_two_networks_of_dividemix_as_published_are_found():
+    found = find_state_dicts({"net1": WEIGHTS, "net2": OTHER, "optimizer1": adam()}, "a.pt")
+    assert [state.way for state in found] == [("net1",), ("net2",)]
+    assert is_weights(found[0])
+    note = find_state_dict({"net1": WEIGHTS, "net2": OTHER}, "a.pt").notes[0]
+    assert "net1 is used, the first of the networks that were trained together" in note
+
+
+def test_snapshots_in_a_list_were_not_trained_together():
+    [found] = find_state_dicts({"nets": [WEIGHTS, OTHER]}, "a.pt")
+    assert found.place == "nets[0]"
+    assert "nets[0], nets[1]" in found.notes[0]
+
+
+LIGHTNING = {
+    **{f"model.{key}": value for key, value in WEIGHTS.items()},
+    "criterion.weight": torch.ones(4),
+}
+MEAN_TEACHER = {
+    f"{name}.{i}.{key}": value
+    for name, state in (("teacher", OTHER), ("student", WEIGHTS))
+    for i in range(2)
+    for key, value in state.items()
+}
+
+
+def test_all_places_are_listed_with_their_sizes():
+    data = {"ema": [OTHER, WEIGHTS], "state_dict": MEAN_TEACHER, "optimizer": adam()}
+    listed = {found.place: (found.tensors, found.parameters) for found in entries(data)}
+    assert listed == {
+        "state_dict": (8, 64),
+        "state_dict.teacher": (4, 32),
+        "state_dict.student": (4, 32),
+        "ema[0]": (2, 16),
+        "ema[1]": (2, 16),
+    }
+    assert [found.place for found in entries(WEIGHTS)] == ["."]
+
+
+def test_every_listed_place_can_be_asked_for():
+    data = {"ema": [OTHER, WEIGHTS], "state_dict": MEAN_TEACHER, **WEIGHTS}
+    for listed in entries(data):
+        found = find_state_dict(data, "a.pt", listed.place)
+        assert sum(t.numel() for t in found.tensors.values()) == listed.parameters
+        assert not found.notes
+
+
+def test_an_entry_may_be_the_beginning_of_keys():
+    found = find_state_dict({"state_dict": LIGHTNING}, "a.pt", "state_dict.model")
+    assert is_weights_under(found, "model.")
+    assert is_weights_under(find_state_dict(LIGHTNING, "a.pt", "model"), "model.")
+
+
+def is_weights_under(found, prefix):
+    return found.levels()[-1] == prefix and found.without(prefix).keys() == WEIGHTS.keys()
+
+
+def test_an_unknown_entry_is_answered_with_those_there_are(one_line):
+    with pytest.raises(UnknownNameError) as caught:
+        find_state_dict({"ema": OTHER, "net": [WEIGHTS]}, "a.pt", "emma")
+    one_line(caught, "'emma'", "did you mean ema?", "net[0], ema")
+
+
+def test_of_a_student_and_its_teacher_in_one_state_dict_one_is_taken():
+    found = find_state_dict({"state_dict": MEAN_TEACHER}, "a.pt")
+    assert found.levels()[-1] == "teacher."
+    assert found.way == ("state_dict",)
+    assert "state_dict.teacher, state_dict.student" in found.notes[0]
+
+
+def test_branches_of_one_network_are_not_taken_apart():
+    twin = {key.replace("teacher", "net1").replace("student", "net2"): value
+            for key, value in MEAN_TEACHER.items()}  # fmt: skip
+    assert len(find_state_dict(twin, "a.pt").tensors) == len(MEAN_TEACHER)
+
+
+def test_a_file_that_holds_itself_ends():
+    data = {"state_dict": WEIGHTS, "more": []}
+    data["more"] += [data, data["more"]] * 1000
+    assert is_weights(find_state_dict(data, "a.pt"))
+
+
+def views_of(*keys):
+    return find_state_dict({key: torch.ones(1) for key in keys}, "a.pt").views()
+
+
+def test_a_part_of_the_keys_is_offered_as_a_network_of_its_own():
+    whole, part, *_ = find_state_dict(LIGHTNING, "a.pt").views()
+    assert whole.keys.keys() == LIGHTNING.keys()
+    assert part.prefix == "model."
+    assert dict(part.keys) == {key: f"model.{key}" for key in WEIGHTS}
+    assert part.left == ("criterion.weight",)
+    assert part.notes == (
+        "The prefix 'model.' was taken off the keys.",
+        "1 key is no part of the network (criterion.weight).",
+    )
+
+
+def test_the_counter_of_averaged_weights_is_left_out():
+    part = views_of("n_averaged", "module.a.w", "module.b.w")[1]
+    assert (list(part.keys), part.left) == (["a.w", "b.w"], ("n_averaged",))
+
+
+def test_a_head_beside_a_backbone_stays_as_it_is():
+    merged = [v for v in views_of("m.backbone.a.w", "m.backbone.b.w", "m.head.w") if v.merged]
+    assert list(merged[0].keys) == ["a.w", "b.w", "head.w"]
+    assert merged[0].prefix == "m.backbone."
+
+
+def test_no_merged_view_makes_two_keys_one():
+    assert not any(v.merged for v in views_of("backbone.w", "w"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (("x.norm.gamma", "x.norm.beta", "w"), ["x.norm.weight", "x.norm.bias", "w"]),
+        (("x.gamma", "w"), ["x.gamma", "w"]),
+        (("features.denselayer1.norm.1.weight", "w"), ["features.denselayer1.norm1.weight", "w"]),
+    ],
+)
+def test_keys_of_older_libraries_are_put_into_todays(old, new):
+    view = views_of(*old)[0]
+    assert list(view.keys) == new
+    assert view.renamed == (list(old) != new)

@@ -1,0 +1,289 @@
+"""`find_preprocessing`: what a network's inputs went through in training, told by clean data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from repprobe.checkpoints.evidence import class_order
+from repprobe.checkpoints.evidence.candidates import alike, candidates, nearby
+from repprobe.checkpoints.evidence.finding import ANSWERS, STATISTICS, Finding, Tried
+from repprobe.checkpoints.evidence.input_statistics import first_distance, has_statistics
+from repprobe.checkpoints.evidence.own_answers import OwnAnswers, chance_of
+from repprobe.checkpoints.evidence.sample import Sample
+from repprobe.checkpoints.evidence.trial import Trial, on_trial
+from repprobe.checkpoints.preprocessing import Preprocessing
+from repprobe.errors import CaptureError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from repprobe.checkpoints.model import Model
+    from repprobe.data.dataset import Data
+
+EXAMPLES = 1000
+"""Clean training examples that are taken."""
+
+_FEW, _FEW_ANSWERS = 100, 250
+"""Examples that tell which candidates are worth more, by statistics and by answers."""
+
+_STATISTICS = 500
+"""Examples of batch statistics; they need fewer than answers do."""
+
+_MARGIN = 4.0
+"""Factor between distances from which on statistics alone are believed."""
+
+_CLEAR = 0.01
+"""Distances that differ by less are near each other, whatever their ratio."""
+
+_EXPLAINED, _STRANGE = 0.03, 0.3
+"""Distances below the first are explained by chance and augmentation; above the second the
+statistics are of other inputs than any candidate's."""
+
+_SURE, _LIKELY = 1e-3, 1e-2
+"""p-values below which a candidate is ruled out, and another is preferred."""
+
+_SHOWN = 4
+"""Candidates whose own answers are measured beside their statistics."""
+
+
+def find_preprocessing(
+    model: Model, data: Data, *, examples: int = EXAMPLES, device: torch.device | str = "cpu"
+) -> Finding:
+    """Find what the inputs of a network for images went through when it was trained.
+
+    The candidate is taken whose batch statistics lie nearest to those stored in the first batch
+    norm; of several that are near, and where there is no batch norm, the one with which the
+    network's own answers are likeliest. Only training examples are looked at, and the network is
+    left as it was.
+
+    Parameters
+    ----------
+    model : its own preprocessing is not looked at.
+    data : with images in the size that the network takes.
+    examples : clean training examples that are taken; fewer of large images.
+
+    Returns
+    -------
+    Finding
+        With "unit", and not certain, where nothing can be told.
+    """
+    sample = Sample.of(data, examples)
+    if sample is None:
+        return Finding.default("the data are not labelled images")
+    try:
+        with on_trial(model.module, device) as trial:
+            return _Search(trial, sample).run()
+    except CaptureError as error:
+        return Finding.default(str(error).rstrip("."))
+
+
+def taken_channels(trial: Trial, sample: Sample) -> str:
+    """Return what images have to be brought to: "" for nothing, "rgb" or "grey".
+
+    Raises
+    ------
+    CaptureError
+        The network cannot be run with any of these.
+    """
+    other = {1: "rgb", 3: "grey"}[sample.raw.shape[1]]
+    if not trial.runs(sample, Preprocessing.parse("unit")):
+        if trial.runs(sample, Preprocessing.parse(f"{other}:unit")):
+            return other
+        trial.output(sample.first(2), Preprocessing.parse("unit"))
+    return ""
+
+
+@dataclass
+class _Search:
+    trial: Trial
+    sample: Sample
+
+    def run(self) -> Finding:
+        channels = taken_channels(self.trial, self.sample)
+        tried = [Tried(one) for one in candidates(self.sample, channels)]
+        if has_statistics(self.trial.module):
+            found = self._by_statistics(tried)
+            if found is not None:
+                return found
+        return self._by_answers(tried)
+
+    def _by_statistics(self, tried: Sequence[Tried]) -> Finding | None:
+        """Return None where no batch norm tells, or what it stores is of other inputs."""
+        ranked = self._distances(tried, min(_FEW, len(self.sample)))
+        if not ranked:
+            return None
+        worth = [t for t in ranked if _of(t) <= max(10 * _of(ranked[0]), _of(ranked[0]) + 0.1)]
+        rest = ranked[len(worth) :]
+        ranked = self._distances(worth, min(_STATISTICS, len(self.sample))) + rest
+        least = _of(ranked[0])
+        if least > _STRANGE:
+            return None
+        near = [t for t in ranked if _of(t) <= max(_MARGIN * least, least + _CLEAR)]
+        shown = max(2, min(len(near), _SHOWN))
+        # where statistics are clear answers only confirm them
+        count = _STATISTICS if len(near) == 1 else None
+        ranked = self._answered(ranked[:shown], count) + list(ranked[shown:])
+        first = ranked[0]
+        for other in ranked[1 : min(len(near), shown)]:
+            if _chance(other, first) < _LIKELY:
+                first = other
+        table = (first, *(t for t in ranked if t is not first))
+        others = [t for t in table[1:] if not self._same(t, first)]
+        if not others:
+            return self._told(STATISTICS, table, None, False)
+        second = min(others, key=_of)
+        margin = _of(second) / max(_of(first), 1e-9)
+        certain = (
+            _of(first) <= _EXPLAINED
+            and self._stands(first)
+            and all(self._ruled_out(t, first) for t in others)
+        )
+        return self._told(STATISTICS, table, second, certain, margin)
+
+    def _ruled_out(self, other: Tried, first: Tried) -> bool:
+        by_statistics = _of(other) > max(_MARGIN * _of(first), _of(first) + _CLEAR)
+        if by_statistics:
+            return other.own is None or _chance(other, first) > _LIKELY
+        return other.own is not None and _chance(first, other) < _SURE
+
+    def _stands(self, first: Tried) -> bool:
+        """Say whether no preprocessing a little off fits the statistics much better."""
+        few = self.sample.first(_STATISTICS)
+        for one in nearby(first.preprocessing, few):
+            value = first_distance(self.trial, few, one)
+            if value is not None and 2 * value + _CLEAR / 4 < _of(first):
+                return False
+        return True
+
+    def _distances(self, tried: Sequence[Tried], count: int) -> list[Tried]:
+        few = self.sample.first(count)
+        found = []
+        for one in tried:
+            value = first_distance(self.trial, few, one.preprocessing)
+            if value is not None:
+                found.append(replace(one, distance=value))
+        return sorted(found, key=_of)
+
+    def _by_answers(self, tried: Sequence[Tried]) -> Finding:
+        few = self._answered(tried, _FEW_ANSWERS)
+        if few[0].own is None:
+            return Finding.default("the network's outputs are not the classes of the data")
+        best = max(few, key=_likelihood)
+        kept = [t for t in few if _chance(best, t) > _SURE / 10]
+        dropped = [t for t in few if _chance(best, t) <= _SURE / 10]
+        full = self._answered([replace(t, own=None) for t in kept])
+        # what is dropped was measured on fewer examples, so it stands behind
+        table = sorted(full, key=_likelihood, reverse=True)
+        table += sorted(dropped, key=_likelihood, reverse=True)
+        first = table[0]
+        assert first.own is not None
+        if not _above_chance(first.own, self.sample):
+            why = "with none is the network's own accuracy above chance"
+            return Finding.default(why, tuple(table), len(self.sample))
+        others = [t for t in full if t is not first and not self._same(t, first)]
+        different = [t for t in table[1:] if not self._same(t, first)]
+        if not different:
+            return self._told(ANSWERS, tuple(table), None, False)
+        second = max(others, key=_likelihood) if others else different[0]
+        certain = all(_chance(first, t) < _SURE for t in others) and self._is_peak(first)
+        margin = _likelihood(first) - _likelihood(second)
+        return self._told(ANSWERS, tuple(table), second, certain, margin)
+
+    def _is_peak(self, first: Tried) -> bool:
+        """Say whether answers get no better with a preprocessing that is a little off."""
+        around = [Tried(one) for one in nearby(first.preprocessing, self.sample)]
+        return all(_chance(one, first) > _LIKELY for one in self._answered(around))
+
+    def _answered(self, tried: Sequence[Tried], count: int | None = None) -> list[Tried]:
+        """Add the network's own answers, where they can be judged."""
+        few = self.sample if count is None else self.sample.first(count)
+        outputs = [self.trial.output(few, one.preprocessing) for one in tried]
+        judge = self._judge(outputs, few)
+        if judge is None:
+            return list(tried)
+        return [replace(t, own=judge(out)) for t, out in zip(tried, outputs, strict=True)]
+
+    def _judge(
+        self, outputs: Sequence[Tensor], few: Sample
+    ) -> Callable[[Tensor], OwnAnswers] | None:
+        """Return how answers are judged: as they are, or in the order of classes they tell."""
+        count, width = len(few.classes), outputs[0].shape[1]
+        if width < count:
+            return None
+        reordered = class_order.judge(few.labels, count)
+        if width > count:
+            return reordered
+
+        def plain(output: Tensor) -> OwnAnswers:
+            return OwnAnswers.of(output, few.labels)
+
+        usual = max(plain(output).accuracy for output in outputs)
+        if usual > 0.5:
+            return plain
+        gain = max(reordered(output).accuracy for output in outputs) - usual
+        return reordered if gain > 3 * math.sqrt(0.5 / len(few)) else plain
+
+    def _same(self, one: Tried, other: Tried) -> bool:
+        return alike(one.preprocessing, other.preprocessing, self.sample)
+
+    def _told(
+        self,
+        found: str,
+        table: tuple[Tried, ...],
+        second: Tried | None,
+        certain: bool,
+        margin: float | None = None,
+    ) -> Finding:
+        first = table[0]
+        how = f"preprocessing {_said(first)} was found by {found}"
+        if second is not None and found == STATISTICS:
+            how += (
+                f": what reaches the first batch norm lies {margin:.3g} times as far from what it "
+                f"stores with the next best, {_said(second)}"
+            )
+        elif second is not None:
+            how += f": {_rated(first)}, with the next best, {_said(second)}, {_rated(second)}"
+        if first.own is not None and found == STATISTICS:
+            how += f"; {_rated(first)}"
+        how += "." if certain else "; this is not certain, --preprocess says otherwise."
+        preprocessing = replace(first.preprocessing, found=found)
+        return Finding(preprocessing, how, table, margin, certain, len(self.sample))
+
+
+def _said(tried: Tried) -> str:
+    return f"'{tried.name}'"
+
+
+def _rated(tried: Tried) -> str:
+    assert tried.own is not None
+    count = len(tried.own.right)
+    return f"{tried.own.accuracy:.1%} of {count:,} training examples are answered rightly".replace(
+        "%", " %"
+    )
+
+
+def _of(tried: Tried) -> float:
+    return math.inf if tried.distance is None else tried.distance
+
+
+def _likelihood(tried: Tried) -> float:
+    return -math.inf if tried.own is None else tried.own.log_likelihood
+
+
+def _chance(one: Tried, other: Tried) -> float:
+    return 1.0 if one.own is None or other.own is None else chance_of(one.own, other.own)
+
+
+def _above_chance(own: OwnAnswers, sample: Sample) -> bool:
+    """Say whether more is right than if the commonest class alone were answered."""
+    from scipy import stats
+
+    share = float(np.bincount(sample.labels).max()) / len(sample)
+    test = stats.binomtest(int(own.right.sum()), len(own.right), share, alternative="greater")
+    return bool(test.pvalue < _LIKELY)

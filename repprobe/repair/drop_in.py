@@ -78,7 +78,7 @@ def changes(data: Any, model: Model, label: str) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     state = model.module.state_dict()
     for key in model.entry.dtypes:
-        old, new = stored[model.entry.prefix + key], state[key].detach().cpu()
+        old, new = stored[model.entry.name(key)], state[key].detach().cpu()
         if old.shape != new.shape:
             raise _other(label)
         if _same(old.to(new.dtype), new):
@@ -86,7 +86,7 @@ def changes(data: Any, model: Model, label: str) -> dict[str, Tensor]:
         same = (old.untyped_storage().data_ptr(), old.storage_offset(), old.shape, old.stride())
         if same not in made:
             made[same] = _like(old, new)
-        found[model.entry.prefix + key] = made[same]
+        found[model.entry.name(key)] = made[same]
     return found
 
 
@@ -104,7 +104,7 @@ def patched(content: bytes, changed: Mapping[str, Tensor]) -> bytes:
 def _stored(data: Any, entry: Entry, label: str) -> Mapping[str, Tensor]:
     for key in entry.way:
         data = data.get(key) if isinstance(data, Mapping) else None
-    wanted = [entry.prefix + key for key in entry.dtypes]
+    wanted = [entry.name(key) for key in entry.dtypes]
     if not isinstance(data, Mapping) or not all(
         isinstance(data.get(key), Tensor) for key in wanted
     ):

@@ -134,8 +134,7 @@ class Preprocessing:
     def arrange(self, x: torch.Tensor) -> torch.Tensor:
         """Bring raw values (b, channels, …) to the channels that the network takes."""
         if self.channels == "grey" and x.shape[1] == 3:
-            red, green, blue = x.split(1, dim=1)
-            return red * _LUMA[0] + green * _LUMA[1] + blue * _LUMA[2]
+            return x[:, :1] * _LUMA[0] + x[:, 1:2] * _LUMA[1] + x[:, 2:] * _LUMA[2]
         if self.channels in ("rgb", "bgr") and x.shape[1] == 1:
             return x.repeat(1, 3, *([1] * (x.ndim - 2)))
         return x.flip(1) if self.channels == "bgr" else x

@@ -40,7 +40,7 @@ def candidates(sample: Sample, channels: str) -> list[Preprocessing]:
     prefixes = [f"{channels}:" if channels else ""]
     if count == 3 and sample.raw.shape[1] == 3:
         prefixes.append("bgr:")
-    names = GREY if count == 1 else COLOUR
+    names: tuple[str, ...] = GREY if count == 1 else COLOUR
     if count == 3 and sample.raw.shape[1] == 1:
         names = (*COLOUR, "mnist")
     own = own_values(sample, prefixes[0])

@@ -81,6 +81,20 @@ def first_distance(trial: Trial, sample: Sample, preprocessing: Preprocessing) -
     return min(known) if known else None
 
 
+def mean_distance(trial: Trial, sample: Sample, preprocessing: Preprocessing) -> float | None:
+    """Return the mean of the distances at all batch norms that are reached; None without any.
+
+    Raises
+    ------
+    CaptureError
+        The network cannot be run on such inputs.
+    """
+    with _watched(trial.module, stop=False) as seen:
+        trial.run(sample, preprocessing)
+    found = [distance(layer, moments) for layer, moments in seen.items()]
+    return float(np.mean(found)) if found else None
+
+
 def distance(layer: _BatchNorm, seen: Moments) -> float:
     """Return how far a batch lies from the running statistics of a layer.
 

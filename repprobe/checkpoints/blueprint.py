@@ -12,8 +12,10 @@ from torch.overrides import TorchFunctionMode
 
 from repprobe.zoo.registry import Shapes
 
-_FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
-_RANDOM = {torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.bernoulli_}
+_SIZED = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
+_FACTORIES = {*_SIZED, torch.full}
+_KEPT = {"requires_grad_", "share_memory_", "rename_", "retain_grad_"}
+"""Methods that end in an underscore and set no values."""
 
 
 def shapes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
@@ -27,10 +29,18 @@ def blueprint(build: Callable[[], nn.Module]) -> Shapes:
     Weights are made on the meta device where the network's builder allows it.
     """
     try:
-        with _undisturbed(), _WithoutInitialization(on_meta=True):
-            return shapes_of(build().state_dict())
+        return shapes_of(build_on_meta(build).state_dict())
     except (NotImplementedError, RuntimeError):
         return shapes_of(build_uninitialized(build).state_dict())
+
+
+def build_on_meta(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network whose parameters, and most buffers, have shapes and no values.
+
+    Raises what the builder raises where it computes with values that are not there.
+    """
+    with _undisturbed(), _WithoutInitialization(on_meta=True):
+        return build()
 
 
 def build_uninitialized(build: Callable[[], nn.Module]) -> nn.Module:
@@ -48,8 +58,20 @@ def _undisturbed() -> Iterator[None]:
         yield
 
 
+def _sets_values(func: Any) -> bool:
+    """Whether a function writes into its first argument: `normal_`, `mul_`, `erfinv_`, …"""
+    if getattr(func, "__module__", "") == "torch.nn.init":
+        return True
+    name: str = getattr(func, "__name__", "")
+    return name.endswith("_") and not name.endswith("__") and name not in _KEPT
+
+
+def _on_meta(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_meta
+
+
 class _WithoutInitialization(TorchFunctionMode):
-    """Leaves random initialization of parameters out; on request makes tensors on meta.
+    """Leaves initialization of parameters out; on request makes tensors on meta.
 
     `torch.device("meta")` would move all tensors, also those whose values some builders
     compute with (RegNet's widths).
@@ -67,10 +89,12 @@ class _WithoutInitialization(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = dict(kwargs or {})
-        if func in _RANDOM or getattr(func, "__module__", "") == "torch.nn.init":
+        if _sets_values(func):
             target = args[0] if args else kwargs.get("tensor")
-            if isinstance(target, nn.Parameter):
+            if isinstance(target, nn.Parameter) or (self.on_meta and _on_meta(target)):
                 return target
         if self.on_meta and func in _FACTORIES and kwargs.get("device") is None:
             kwargs["device"] = "meta"
+            if func in _SIZED:  # on meta, filling is slower than it should be, and without effect
+                func = torch.empty
         return func(*args, **kwargs)

@@ -130,7 +130,9 @@ class _Builder:
         root.__dict__["_program"] = self._program
         for path in sorted(self._paths(), key=lambda path: path.count(".")):
             calls = self._plan.calls.get(path, [])
-            module = self._chain(path) or self._made(Part, kinds.get(path, "Module"), calls)
+            module: nn.Module | None = self._chain(path)
+            if module is None:  # an empty container counts as false
+                module = self._made(Part, kinds.get(path, "Module"), calls)
             holder, _, name = path.rpartition(".")
             root.get_submodule(holder).add_module(name, module)
         self._order(root)

@@ -27,28 +27,28 @@ _CORE = """
 """Of the operators that torch calls the core of ATen, those without effects or random numbers."""
 
 _COMPOSED = """
-    __and__ __or__ _shape_as_tensor _unsafe_view absolute adaptive_avg_pool2d adaptive_avg_pool3d
-    adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d addbmm addcdiv addcmul all
-    alpha_dropout aminmax arctan atleast_1d atleast_2d baddbmm batch_norm broadcast_tensors
-    broadcast_to celu channel_shuffle chunk clamp_max clamp_min clip concat concatenate contiguous
-    conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity cross
-    cumprod deg2rad detach diag diag_embed diff divide dot dropout einsum erfc erfinv expand_as eye
-    feature_alpha_dropout feature_dropout flatten fliplr flipud float_power floor_divide frac
-    frobenius_norm glu group_norm hardshrink hardsigmoid hardswish hstack
-    im2col imag inner instance_norm kthvalue layer_norm lerp lift_fresh lift_fresh_copy
-    linalg_norm linalg_vector_norm linear log_sigmoid log_softmax masked_fill index_add index_fill index_copy logaddexp logaddexp2 logit
-    logsumexp lstm gru matmul max_pool1d max_pool2d max_pool3d meshgrid mish moveaxis movedim
-    multiply mv nan_to_num narrow native_batch_norm new_full new_ones new_zeros norm     nuclear_norm one_hot ones ones_like outer pad pairwise_distance permute_copy pixel_shuffle
-    pixel_unshuffle prelu rad2deg ravel real relu6 repeat_interleave replication_pad1d reshape
-    reshape_as rms_norm roll rot90 rrelu rsub scaled_dot_product_attention
-    _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_attention_math selu sgn silu
-    sinc softmax softplus softshrink split square stack std std_mean subtract
-    swapaxes swapdims t take_along_dim tensor_split threshold tile to transpose tril triu
+    __and__ __or__ _scaled_dot_product_attention_math _scaled_dot_product_flash_attention_for_cpu
+    _shape_as_tensor _unsafe_view _upsample_bicubic2d_aa _upsample_bilinear2d_aa _weight_norm
+    absolute adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
+    adaptive_max_pool3d addbmm addcdiv addcmul all alpha_dropout aminmax arctan atleast_1d
+    atleast_2d baddbmm batch_norm broadcast_tensors broadcast_to celu channel_shuffle chunk
+    clamp_max clamp_min clip concat concatenate contiguous conv1d conv2d conv3d conv_transpose1d
+    conv_transpose2d conv_transpose3d cosine_similarity cross cumprod deg2rad detach diag
+    diag_embed diff divide dot dropout einsum erfc erfinv expand_as eye feature_alpha_dropout
+    feature_dropout flatten fliplr flipud float_power floor_divide frac frobenius_norm glu
+    group_norm gru hardshrink hardsigmoid hardswish hstack im2col imag index_add index_copy
+    index_fill inner instance_norm kthvalue layer_norm lerp lift_fresh lift_fresh_copy linalg_norm
+    linalg_vector_norm linear log_sigmoid log_softmax logaddexp logaddexp2 logit logsumexp lstm
+    masked_fill matmul max_pool1d max_pool2d max_pool3d meshgrid mish moveaxis movedim multiply mv
+    nan_to_num narrow native_batch_norm new_full new_ones new_zeros norm nuclear_norm one_hot ones
+    ones_like outer pad pairwise_distance permute_copy pixel_shuffle pixel_unshuffle prelu rad2deg
+    ravel real relu6 repeat_interleave replication_pad1d reshape reshape_as rms_norm roll rot90
+    rrelu rsub scaled_dot_product_attention selu sgn silu sinc softmax softplus softshrink
+    special_erf special_expit special_log_softmax special_softmax split square stack std std_mean
+    subtract swapaxes swapdims t take_along_dim tensor_split threshold tile to transpose tril triu
     true_divide type_as unbind unflatten unfold unsafe_chunk unsafe_split upsample_bicubic2d
-    upsample_linear1d upsample_nearest1d upsample_nearest3d upsample_trilinear3d
-    _upsample_bilinear2d_aa
-    _upsample_bicubic2d_aa var_mean view_as vstack xlogy zero zeros zeros_like     _weight_norm special_erf special_expit special_log_softmax
-    special_softmax
+    upsample_linear1d upsample_nearest1d upsample_nearest3d upsample_trilinear3d var_mean view_as
+    vstack xlogy zero zeros zeros_like
 """
 """Further operators that the layers of torch, torchvision and timm are made of."""
 

@@ -49,6 +49,9 @@ class Step:
     numeric: bool
     stack: tuple[Level, ...]
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Step:
+        return self  # nothing changes it, and it is known by what it is
+
     def names(self) -> Iterator[str]:
         """Yield the names of what it gives."""
         for result in self.results:
@@ -79,6 +82,9 @@ class Program:
     steps: tuple[Step, ...]
     outputs: tuple[Any, ...]
     notes: tuple[str, ...]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Program:
+        return self
 
 
 def program_of(document: Any) -> Program:

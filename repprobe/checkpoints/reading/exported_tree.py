@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from repprobe.checkpoints.reading.exported_arguments import references
 from repprobe.checkpoints.reading.exported_schema import Level, Program, Step
@@ -25,6 +26,9 @@ class Call:
     takes: tuple[str, ...]
     gives: tuple[str, ...]
     items: tuple[Step | Call, ...]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Call:
+        return self  # nothing changes it
 
 
 @dataclass

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from repprobe.checkpoints.reading.problems import DemandingError
 
-STEPS = 2_000_000
-"""Opcodes of one file: some thousand times what a network's own pickle has."""
+STEPS = 750_000
+"""Opcodes of one file; a network's own pickle has some thousands, a whole one up to 50,000."""
 
 BYTES, TEXT = 384 << 20, 128 << 20
 """Bytes and text that may stand in the pickles of a file, in bytes."""

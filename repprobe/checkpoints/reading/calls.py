@@ -8,7 +8,7 @@ from typing import Any
 
 from repprobe.checkpoints.reading import array_calls, tensor_calls
 from repprobe.checkpoints.reading.budget import Budget
-from repprobe.checkpoints.reading.names import FUNCTIONS, TORCH_FUNCTIONS
+from repprobe.checkpoints.reading.names import FUNCTIONS, TORCH_FUNCTIONS, TUPLES
 from repprobe.checkpoints.reading.problems import DamagedError, DemandingError, ForeignError
 from repprobe.checkpoints.reading.records import (
     Array,
@@ -60,7 +60,7 @@ def new(kind: Any, arguments: Any, budget: Budget) -> Any:
     """Return what `kind.__new__(kind, *arguments)` stands for; raises as `call` does."""
     if isinstance(kind, Name) and type(arguments) is tuple:
         bare = kind.kind is Kind.LAYER and not arguments
-        told = kind.kind is Kind.INERT and kind.module == "torch_geometric.inspector"
+        told = kind.module == "torch_geometric.inspector" or kind.full in TUPLES
         if bare or told or kind.kind is Kind.SCRIPT:
             return Made(kind, arguments)
     return call(kind, arguments, budget)

@@ -116,6 +116,9 @@ FUNCTIONS = frozenset(
 )
 """Functions that compute with tensors alone, whatever their other arguments are."""
 
+TUPLES = frozenset({"torch_geometric.nn.sequential.Child"})
+"""Tuples with names, among the attributes of layers."""
+
 CHOICES = frozenset({"timm.layers.format.Format"})
 MAPPINGS = frozenset(
     f"{package}.AttributeDict"

@@ -83,13 +83,10 @@ def _read(path: Path) -> Contents:
 
         return Contents(read_safetensors(path), digest(path), "safetensors")
     if start.startswith(b"PK"):
-        try:
-            from repprobe.checkpoints.reading.exported import is_exported, read_exported
-        except ModuleNotFoundError:
-            pass
-        else:
-            if is_exported(path):
-                return read_exported(path)
+        from repprobe.checkpoints.reading.exported import is_exported, read_exported
+
+        if is_exported(path):
+            return read_exported(path)
     elif kinds.is_text(start) and not kinds.is_text_pickle(path):
         kinds.refuse_text(path, start)
     from repprobe.checkpoints.reading.torch_files import read_torch

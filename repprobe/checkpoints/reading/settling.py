@@ -24,7 +24,7 @@ from repprobe.checkpoints.reading.states import state_dict, unwrapped
 from repprobe.checkpoints.reading.tensors import Tensors
 
 _DEPTH = 100
-_ITEMS = 5_000_000
+_ITEMS = 3_000_000
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex})
 
 

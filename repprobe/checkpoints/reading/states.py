@@ -12,7 +12,7 @@ from repprobe.checkpoints.reading.records import Made, TensorRecord
 DEPTH = 50
 """Layers inside one another; networks have about ten."""
 
-ENTRIES = 500_000
+ENTRIES = 100_000
 """Layers and tensors of one network, each as often as it is named."""
 
 _WRAPPER = "torch.nn.parallel.data_parallel.DataParallel"

@@ -1,148 +1,194 @@
-"""Keys and shapes of torchvision's classifiers, worked out once and kept in the user's cache."""
+"""`Fingerprint`: the state dict of a network, whatever its number of classes and channels."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from repprobe.atomic import whole_file
 from repprobe.zoo.registry import Shapes
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, the steps done and the steps in all."""
 
-CLASSES = 1009
-"""Number of classes fingerprints are taken with: a prime, so no other dimension is it."""
+CLASSES, CHANNELS = 1009, 1013
+"""Classes and input channels that fingerprints are taken with: primes, so that a size that is a
+multiple of one is one that depends on it."""
 
-AUXILIARY: dict[str, dict[str, Any]] = {
-    "googlenet": {"init_weights": False},
-    "inception_v3": {"init_weights": False},
-}
-"""Networks with auxiliary heads, which checkpoints have or lack, and their arguments."""
+COUNTER = "num_batches_tracked"
+DERIVED = (
+    COUNTER,
+    "attention_bias_idxs",
+    "attn_mask",
+    "position_ids",
+    "relative_coords_table",
+    "relative_position_index",
+)
+"""Buffers that every network makes for itself; checkpoints have or lack them."""
 
-_log = logging.getLogger(__name__)
+FEWEST = 8
+"""Tensors that a match by order alone needs; fewer may agree by chance."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The state dict of a network, whatever its number of classes.
+    """The state dict of a network that was built with `CLASSES` classes and `CHANNELS` channels.
 
     Attributes
     ----------
-    name, arguments : what builds it, but for `num_classes`.
-    entries : key → shape; a 0 stands for the number of classes. Batch counters are left out,
-        since old checkpoints lack them.
+    architecture, arguments : what builds it, but for `num_classes` and `in_chans`.
+    size : (channels, height, width) of the inputs that it is made for; None if that is open.
+    entries : key → shape, in the order of the state dict.
     """
 
-    name: str
+    architecture: str
     arguments: dict[str, Any]
+    size: tuple[int, ...] | None
     entries: dict[str, tuple[int, ...]]
 
-    @classmethod
-    def of(cls, name: str, arguments: dict[str, Any], shapes: Shapes) -> Fingerprint:
-        """Take the fingerprint of a network that was built with `CLASSES` classes."""
-        entries = {
-            key: tuple(0 if size == CLASSES else size for size in shape)
-            for key, shape in without_counters(shapes).items()
-        }
-        return cls(name, arguments, entries)
+    def by_names(self, shapes: Shapes) -> dict[str, Any] | None:
+        """Return the arguments with which it has these keys and shapes; None if it has not.
 
-    def num_classes(self, shapes: Shapes) -> int | None:
-        """Read the number of classes off the state dict; None without a classifying layer."""
+        Derived buffers may be missing on either side.
+        """
+        own, given = core(self.entries), core(shapes)
+        if own.keys() != given.keys():
+            return None
+        both = [k for k in self.entries if k in shapes]
+        solved = _solve((self.entries[k], shapes[k]) for k in both)
+        return None if solved is None else self._arguments(solved)
+
+    def by_order(self, shapes: Shapes) -> tuple[dict[str, Any], dict[str, str]] | None:
+        """Return arguments, and own key → given key, if these are its shapes in its order."""
+        for given in _versions(shapes):
+            for own in _versions(self.entries):
+                if len(own) == len(given) >= FEWEST:
+                    solved = _solve(zip(own.values(), given.values(), strict=True))
+                    if solved is not None:
+                        return self._arguments(solved), dict(zip(own, given, strict=True))
+        return None
+
+    def arguments_for(self, shapes: Shapes) -> dict[str, Any]:
+        """Read classes and channels off a state dict that need not fit in all else."""
+        solved: dict[int, int] = {}
         for key, entry in self.entries.items():
-            if 0 in entry and len(shapes.get(key, ())) == len(entry):
-                return shapes[key][entry.index(0)]
-        return None
+            shape = shapes.get(key, ())
+            if len(entry) == len(shape):
+                for known, size in zip(entry, shape, strict=True):
+                    prime = _prime(known)
+                    if prime and size % (known // prime) == 0:
+                        solved.setdefault(prime, size // (known // prime))
+        told = self._arguments(solved)
+        return told if CLASSES in solved else {k: v for k, v in told.items() if k != "num_classes"}
 
-    def at(self, num_classes: int) -> dict[str, tuple[int, ...]]:
-        """Return keys and shapes for a number of classes."""
-        return {k: tuple(size or num_classes for size in e) for k, e in self.entries.items()}
+    def at(self, num_classes: int, in_chans: int = 3) -> dict[str, tuple[int, ...]]:
+        """Return keys and shapes for a number of classes and of input channels."""
+        sizes = {CLASSES: num_classes, CHANNELS: in_chans, 0: 1}
+        return {
+            key: tuple(n // (p or 1) * sizes[p] for n in entry for p in [_prime(n)])
+            for key, entry in self.entries.items()
+        }
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether a shape depends on the number of classes."""
+        return any(_prime(n) == CLASSES for entry in self.entries.values() for n in entry)
+
+    def _arguments(self, solved: Mapping[int, int]) -> dict[str, Any]:
+        channels = solved.get(CHANNELS, 0)
+        usual = self.size[0] if self.size else 3
+        return {
+            **self.arguments,
+            "num_classes": solved.get(CLASSES, 0),
+            **({"in_chans": channels} if channels and channels != usual else {}),
+        }
 
 
-def without_counters(shapes: Shapes) -> dict[str, tuple[int, ...]]:
-    """Leave out the batch counters of batch norm, which nothing in evaluation depends on."""
-    return {k: tuple(s) for k, s in shapes.items() if not k.endswith("num_batches_tracked")}
+def core(shapes: Shapes) -> dict[str, tuple[int, ...]]:
+    """Leave out the derived buffers."""
+    return {k: tuple(s) for k, s in shapes.items() if not is_derived(k)}
 
 
-def torchvision_fingerprints(progress: Progress | None = None) -> list[Fingerprint]:
-    """Return the fingerprints of all of torchvision's classifiers.
+def is_derived(key: str) -> bool:
+    """Whether a network makes the buffer of this key for itself."""
+    return key.rpartition(".")[2] in DERIVED
 
-    They are kept as `repprobe/torchvision-VERSION.json` in `$XDG_CACHE_HOME` (`~/.cache`); a
-    damaged file is made anew, and where none can be written they are made every time.
+
+def names_mark(shapes: Shapes) -> str:
+    """Return what state dicts of the same keys have in common, whatever their shapes."""
+    return mark(*sorted(core(shapes)))
+
+
+def order_marks(shapes: Shapes) -> set[str]:
+    """Return what state dicts have in common that may be alike in order and shapes."""
+    return {
+        mark(*(str(len(s)) for s in version.values() if len(s))) for version in _versions(shapes)
+    }
+
+
+def mark(*parts: str) -> str:
+    """Return a short hash of some texts."""
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def take(architecture: str, arguments: Mapping[str, Any]) -> Fingerprint:
+    """Take the fingerprint of a network of torchvision or timm.
+
+    Raises whatever its builder raises.
     """
-    path = _cache_folder() / f"torchvision-{version('torchvision')}.json"
-    cached = _load(path)
-    if cached is not None:
-        return cached
-    made = _make(progress)
-    _store(path, made)
-    return made
-
-
-def torchvision_fingerprint(name: str, **arguments: Any) -> Fingerprint:
-    """Take the fingerprint of one of torchvision's networks."""
-    from torchvision.models import get_model
-
     from repprobe.checkpoints.blueprint import blueprint
+    from repprobe.checkpoints.recognition.pretrained import input_size
 
-    shapes = blueprint(lambda: get_model(name, weights=None, **arguments, num_classes=CLASSES))
-    return Fingerprint.of(name, arguments, shapes)
+    def shapes(**more: int) -> Shapes:
+        given = {**arguments, "num_classes": CLASSES, **more}
+        return blueprint(lambda: builder(architecture)(**given))
 
-
-def _make(progress: Progress | None) -> list[Fingerprint]:
-    import torchvision.models
-
-    variants: list[tuple[str, dict[str, Any]]] = []
-    for name in torchvision.models.list_models(module=torchvision.models):
-        variants.append((name, AUXILIARY.get(name, {})))
-        if name in AUXILIARY:
-            variants.append((name, {**AUXILIARY[name], "aux_logits": False}))
-    made = []
-    for done, (name, arguments) in enumerate(variants, start=1):
-        made.append(torchvision_fingerprint(name, **arguments))
-        if progress:
-            progress("torchvision architectures", done, len(variants))
-    return made
-
-
-def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(home) if home else Path.home() / ".cache") / "repprobe"
-
-
-def _load(path: Path) -> list[Fingerprint] | None:
-    """Read the cache; None where there is none or it is not what was written."""
     try:
-        digest, _, text = path.read_text("utf-8").partition("\n")
-    except (OSError, UnicodeDecodeError):
-        return None
-    if digest != _digest(text):
-        _log.info("the damaged cache %s is made anew", path)
-        return None
-    return [_from_json(record) for record in json.loads(text)]
+        entries = shapes(in_chans=CHANNELS)
+    except Exception:  # some are made for three channels
+        entries = shapes()
+    known = {k: tuple(s) for k, s in entries.items()}
+    return Fingerprint(architecture, dict(arguments), input_size(architecture, arguments), known)
 
 
-def _store(path: Path, fingerprints: list[Fingerprint]) -> None:
-    text = json.dumps([asdict(f) for f in fingerprints])
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as stream:
-            stream.write(f"{_digest(text)}\n{text}".encode())
-    except OSError as err:
-        _log.info("no cache of architectures could be written: %s", err)
+def builder(architecture: str) -> Callable[..., Any]:
+    """Return what builds a named network of torchvision or timm from all its arguments."""
+    from repprobe.checkpoints.builders import vision
+
+    library, _, name = architecture.partition(":")
+    make = {"torchvision": vision.make_torchvision, "timm": vision.make_timm}[library]
+    return lambda **arguments: make(name, **arguments)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _versions(shapes: Shapes) -> list[dict[str, tuple[int, ...]]]:
+    """Return the state dict whole, without counters, and without all derived buffers."""
+    whole = {k: tuple(s) for k, s in shapes.items()}
+    uncounted = {k: s for k, s in whole.items() if k.rpartition(".")[2] != COUNTER}
+    versions = [whole]
+    for version in (uncounted, core(shapes)):
+        if len(version) < len(versions[-1]):
+            versions.append(version)
+    return versions
 
 
-def _from_json(record: Mapping[str, Any]) -> Fingerprint:
-    entries = {key: tuple(shape) for key, shape in record["entries"].items()}
-    return Fingerprint(record["name"], record["arguments"], entries)
+def _prime(size: int) -> int:
+    return next((p for p in (CLASSES, CHANNELS) if size and size % p == 0), 0)
+
+
+def _solve(pairs: Iterable[tuple[tuple[int, ...], tuple[int, ...]]]) -> dict[int, int] | None:
+    """Find classes and channels for which all known shapes are the given ones; None if none."""
+    solved: dict[int, int] = {}
+    for known, given in pairs:
+        if len(known) != len(given):
+            return None
+        for size, actual in zip(known, given, strict=True):
+            prime = _prime(size)
+            if not prime:
+                if size != actual:
+                    return None
+                continue
+            value, rest = divmod(actual, size // prime)
+            if rest or not value or solved.setdefault(prime, value) != value:
+                return None
+    return solved

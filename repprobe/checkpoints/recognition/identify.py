@@ -1,18 +1,23 @@
-"""Finds the architecture of a bare state dict by the names and shapes of its tensors."""
+"""Finds the architectures that a bare state dict may belong to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from repprobe.checkpoints.architectures import FORMS
-from repprobe.checkpoints.recognition import fingerprints, pyg
-from repprobe.checkpoints.recognition.fingerprints import Progress
+from repprobe.checkpoints.recognition import pyg
+from repprobe.checkpoints.recognition.catalogue import Catalogue, catalogue
+from repprobe.checkpoints.recognition.fingerprints import Fingerprint, Progress, core
+from repprobe.checkpoints.recognition.resizing import resized
+from repprobe.checkpoints.recognition.sameness import Sameness
+from repprobe.checkpoints.state_dict import wrapper_prefixes
 from repprobe.errors import CheckpointError, UsageError
 from repprobe.zoo import registry
 from repprobe.zoo.registry import Shapes
 
+LIBRARIES = ("torchvision", "timm")
 _ALIKE = 0.05
 _NEAREST = 3
 
@@ -27,39 +32,54 @@ class Candidate:
     share : pairs of key and shape that it has in common with the state dict, of all pairs of
         either; 1.0 if it fits.
     detail : what tells it from another candidate of the same architecture.
+    keys : the network's own key → key in the state dict; None where they are the same. Buffers
+        that a network makes for itself may be missing.
+    also : other architectures that compute the same from the same weights.
     """
 
     architecture: str
     arguments: dict[str, Any]
     share: float
     detail: str = ""
+    keys: Mapping[str, str] | None = None
+    also: tuple[str, ...] = ()
 
 
-def identify(shapes: Shapes, label: str, progress: Progress | None = None) -> Candidate:
-    """Find the network that has exactly these keys and shapes, batch counters aside.
+def identify(shapes: Shapes, label: str, progress: Progress | None = None) -> list[Candidate]:
+    """Find the networks that have exactly these keys and shapes, or these shapes in this order.
 
-    The zoo is looked at first, so that its checkpoints open without importing torchvision.
+    Derived buffers such as batch counters may be missing. The zoo is looked at first, so that its
+    checkpoints open without importing torchvision; names count for more than order.
+
+    Returns
+    -------
+    list of Candidate
+        Those that fit equally well: two or more have the same shapes and compute something else.
+        The plainest stands first.
 
     Raises
     ------
     CheckpointError
-        No known architecture fits, or several do; `label` names the file.
+        No known architecture fits; `label` names the file.
     """
-    candidates: list[Candidate] = []
-    for family in (_zoo(shapes), _pyg(shapes), _torchvision(shapes, progress)):
-        candidates += family
+    near: list[Candidate] = []
+    for family in (_zoo(shapes), _pyg(shapes)):
+        candidates = list(family)
         fitting = [c for c in candidates if c.share == 1.0]
-        if len(fitting) > 1:
-            raise CheckpointError(
-                f"'{label}' fits {' and '.join(c.architecture + c.detail for c in fitting)}, "
-                "which differ in what they compute; say which it is with --arch"
-                f"{' and --arch-arg' if fitting[0].detail else ''}."
-            )
         if fitting:
-            return fitting[0]
+            return fitting
+        near += candidates
+    catalogues = _catalogues(progress)
+    found = (
+        _by_names(catalogues, shapes)
+        or _by_order(catalogues, shapes)
+        or _at_another_size(catalogues, shapes)
+    )
+    if found:
+        return _apart(found)
     raise CheckpointError(
-        f"the architecture of '{label}' is not known{_nearest(candidates, shapes)}; use --arch "
-        f"{FORMS}."
+        f"the architecture of '{label}' is not known{_nearest(near, catalogues, shapes)}; use "
+        f"--arch {FORMS}."
     )
 
 
@@ -91,25 +111,86 @@ def _pyg(shapes: Shapes) -> Iterator[Candidate]:
             yield Candidate(f"pyg:{name}", guess, _share(own, shapes), detail)
 
 
-def _torchvision(shapes: Shapes, progress: Progress | None) -> Iterator[Candidate]:
-    for known in fingerprints.torchvision_fingerprints(progress):
-        classes = known.num_classes(shapes)
-        arguments = {**known.arguments, "num_classes": classes}
-        share = _share(known.at(classes or 1), shapes)
-        yield Candidate(f"torchvision:{known.name}", arguments, share)
+Found = list[tuple[Fingerprint, Candidate]]
+
+
+def _catalogues(progress: Progress | None) -> list[Catalogue]:
+    """Return the libraries' catalogues; where one was made, look into ties, too."""
+    loaded = [catalogue(library, progress) for library in LIBRARIES]
+    catalogues = [known for known, _ in loaded]
+    if any(made for _, made in loaded):
+        Sameness().prepare(catalogues, progress)
+    return catalogues
+
+
+def _by_names(catalogues: list[Catalogue], shapes: Shapes) -> Found:
+    for prefix in wrapper_prefixes(shapes):
+        bare = {key[len(prefix) :]: shape for key, shape in shapes.items()}
+        found = []
+        for known in (k for c in catalogues for k in c.named(bare)):
+            arguments = known.by_names(bare)
+            if arguments is not None:
+                keys = {k: prefix + k for k in known.entries if k in bare} if prefix else None
+                found.append((known, Candidate(known.architecture, arguments, 1.0, keys=keys)))
+        if found:
+            return found
+    return []
+
+
+def _by_order(catalogues: list[Catalogue], shapes: Shapes) -> Found:
+    found = []
+    for known in (k for c in catalogues for k in c.ordered(shapes)):
+        match = known.by_order(shapes)
+        if match is not None:
+            candidate = Candidate(known.architecture, match[0], 1.0, keys=match[1])
+            found.append((known, candidate))
+    return found
+
+
+def _at_another_size(catalogues: list[Catalogue], shapes: Shapes) -> Found:
+    """Find vision transformers whose position embeddings are for images of another size."""
+    found = []
+    for known in (k for c in catalogues for k in c.named(shapes)):
+        other = resized(known, shapes)
+        arguments = other.by_names(shapes) if other else None
+        if other and arguments is not None:
+            found.append((other, Candidate(other.architecture, arguments, 1.0)))
+    return found
+
+
+def _apart(found: Found) -> list[Candidate]:
+    """Return one candidate for all networks that compute the same, the plainest of them."""
+    if len(found) == 1:
+        return [found[0][1]]
+    candidates = {id(known): candidate for known, candidate in found}
+    apart = []
+    for group in Sameness().groups(known for known, _ in found):
+        first, *others = (candidates[id(known)] for known in group)
+        also = tuple(c.architecture for c in others)
+        apart.append(
+            Candidate(first.architecture, first.arguments, 1.0, keys=first.keys, also=also)
+        )
+    return apart
 
 
 def _share(known: Shapes, shapes: Shapes) -> float:
-    ours = set(fingerprints.without_counters(known).items())
-    theirs = set(fingerprints.without_counters(shapes).items())
+    ours = set(core(known).items())
+    theirs = set(core(shapes).items())
     return len(ours & theirs) / len(ours | theirs)
 
 
-def _nearest(candidates: list[Candidate], shapes: Shapes) -> str:
-    best: dict[str, float] = {}
-    for candidate in sorted(candidates, key=lambda c: -c.share):
-        best.setdefault(candidate.architecture, candidate.share)
-    near = [f"{n} ({int(100 * s)} % in common)" for n, s in best.items() if s >= _ALIKE]
+def _nearest(candidates: list[Candidate], catalogues: list[Catalogue], shapes: Shapes) -> str:
+    best: dict[str, float] = {c.architecture: c.share for c in sorted(candidates, key=_shared)}
+    for known in (k for c in catalogues for k in c):
+        told = known.arguments_for(shapes)
+        own = known.at(told.get("num_classes", 1), told.get("in_chans", 3))
+        best[known.architecture] = max(_share(own, shapes), best.get(known.architecture, 0.0))
+    ranked = sorted(best.items(), key=lambda pair: -pair[1])
+    near = [f"{n} ({int(100 * s)} % in common)" for n, s in ranked if s >= _ALIKE]
     if near:
         return f"; nearest by names and shapes: {', '.join(near[:_NEAREST])}"
     return f", and nothing resembles it (its keys begin with {', '.join(list(shapes)[:3])})"
+
+
+def _shared(candidate: Candidate) -> float:
+    return candidate.share

@@ -22,9 +22,6 @@ ALIKE = 0.04
 """Two preprocessings are the same in effect where means differ by at most this many standard
 deviations, and standard deviations by at most this share."""
 
-_OFF = 0.12
-"""How far off the preprocessings of `nearby` are, in standard deviations, or as a share."""
-
 _BLOCK = 1024
 
 
@@ -83,11 +80,11 @@ def alike(one: Preprocessing, other: Preprocessing, sample: Sample) -> bool:
     )
 
 
-def nearby(one: Preprocessing, sample: Sample) -> list[Preprocessing]:
-    """Return preprocessings that are a little off: other means, other standard deviations."""
-    mean, std = (one.mean, one.std) if one.mean else ((0.0,), (1 / sample.unit,))
+def around(one: Preprocessing, unit: float, off: float) -> list[Preprocessing]:
+    """Return four that are off, by so many standard deviations or by that share of one."""
+    mean, std = (one.mean, one.std) if one.mean else ((0.0,), (1 / unit,))
     found = []
-    for shift, factor in ((-_OFF, 1.0), (_OFF, 1.0), (0.0, 1 - _OFF), (0.0, 1 / (1 - _OFF))):
+    for shift, factor in ((-off, 1.0), (off, 1.0), (0.0, 1 - off), (0.0, 1 / (1 - off))):
         means = tuple(m + shift * s for m, s in zip(mean, std, strict=True))
         stds = tuple(s * factor for s in std)
         found.append(replace(one, name=f"near {one.name}", mean=means, std=stds))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -17,12 +16,6 @@ from repprobe.checkpoints.evidence.trial import Stopped, Trial
 if TYPE_CHECKING:
     from repprobe.checkpoints.evidence.sample import Sample
     from repprobe.checkpoints.preprocessing import Preprocessing
-
-PADDING = 4
-"""Black pixels around an image before a random crop, as is usual for small images."""
-
-SMALLEST, LARGEST = 24, 64
-"""Sides of images that such crops are usual for."""
 
 _QUIET = 1e-3
 """Channels whose stored variance is below this share of the median tell nothing."""
@@ -73,10 +66,8 @@ def first_distance(trial: Trial, sample: Sample, preprocessing: Preprocessing) -
     CaptureError
         The network cannot be run on such inputs.
     """
-    samples = [sample]
-    if all(SMALLEST <= side <= LARGEST for side in sample.raw.shape[2:]):
-        samples.append(replace(sample, raw=_cropped(sample.raw)))
-    found = [_first(trial, one, preprocessing) for one in samples]
+    samples = (sample, sample.cropped)
+    found = [_first(trial, one, preprocessing) for one in samples if one is not None]
     known = [value for value in found if value is not None]
     return min(known) if known else None
 
@@ -144,16 +135,3 @@ def _watched(module: nn.Module, stop: bool) -> Iterator[dict[_BatchNorm, Moments
 
 def _keeps(module: nn.Module) -> bool:
     return isinstance(module, _BatchNorm) and module.running_var is not None
-
-
-def _cropped(raw: NDArray[Any]) -> NDArray[Any]:
-    """Shift each image by up to four pixels, black coming in, and mirror every second one."""
-    rng = np.random.default_rng(0)
-    height, width = raw.shape[2:]
-    padded = np.pad(raw, ((0, 0), (0, 0), (PADDING, PADDING), (PADDING, PADDING)))
-    places = rng.integers(0, 2 * PADDING + 1, (len(raw), 2))
-    found = np.empty_like(raw)
-    for image, (top, left) in enumerate(places):
-        window = padded[image, :, top : top + height, left : left + width]
-        found[image] = window[:, :, ::-1] if image % 2 else window
-    return found

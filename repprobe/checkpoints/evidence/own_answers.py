@@ -13,6 +13,9 @@ from torch import Tensor
 _SHARPNESS = np.geomspace(1e-3, 1e2, 26)
 """Factors on logits that are tried first; then some between the best and its neighbours."""
 
+_ENOUGH = 0.05
+"""Share of its log-likelihood by which the better of two has to be better."""
+
 
 @dataclass(frozen=True, eq=False)
 class OwnAnswers:
@@ -66,6 +69,16 @@ def chance_of(one: OwnAnswers, other: OwnAnswers) -> float:
         test = stats.binomtest(gained, gained + lost, alternative="greater")
         accuracy = float(test.pvalue)
     return min(1.0, 2 * min(accuracy, likelihood))
+
+
+def much_better(one: OwnAnswers, other: OwnAnswers, p_value: float) -> bool:
+    """Say whether `one` is better, and by enough to tell a preprocessing or an architecture.
+
+    A network that was trained on augmented images may answer plain ones a little better with
+    inputs that are a little off, and enough examples make that significant.
+    """
+    gain = one.log_likelihood - other.log_likelihood
+    return gain > _ENOUGH * abs(one.log_likelihood) and chance_of(one, other) < p_value
 
 
 def _t_test(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from repprobe.checkpoints.evidence import class_order
-from repprobe.checkpoints.evidence.candidates import alike, candidates, nearby
+from repprobe.checkpoints.evidence.candidates import alike, around, candidates
 from repprobe.checkpoints.evidence.finding import ANSWERS, STATISTICS, Finding, Tried
 from repprobe.checkpoints.evidence.input_statistics import first_distance, has_statistics
-from repprobe.checkpoints.evidence.own_answers import OwnAnswers, chance_of
+from repprobe.checkpoints.evidence.own_answers import OwnAnswers, chance_of, much_better
 from repprobe.checkpoints.evidence.sample import Sample
-from repprobe.checkpoints.evidence.trial import Trial, on_trial
+from repprobe.checkpoints.evidence.trial import Trial, affordable, on_trial
 from repprobe.checkpoints.preprocessing import Preprocessing
 from repprobe.errors import CaptureError
 
@@ -32,13 +32,13 @@ EXAMPLES = 1000
 _FEW, _FEW_ANSWERS = 100, 250
 """Examples that tell which candidates are worth more, by statistics and by answers."""
 
-_STATISTICS = 500
-"""Examples of batch statistics; they need fewer than answers do."""
+_CONFIRM = 500
+"""Examples whose answers confirm what statistics tell alone."""
 
 _MARGIN = 4.0
 """Factor between distances from which on statistics alone are believed."""
 
-_CLEAR = 0.01
+_CLEAR = 0.005
 """Distances that differ by less are near each other, whatever their ratio."""
 
 _EXPLAINED, _STRANGE = 0.03, 0.3
@@ -47,6 +47,9 @@ statistics are of other inputs than any candidate's."""
 
 _SURE, _LIKELY = 1e-3, 1e-2
 """p-values below which a candidate is ruled out, and another is preferred."""
+
+_LITTLE, _WELL = 0.12, 0.4
+"""How far the preprocessings around the best are off, in standard deviations."""
 
 _SHOWN = 4
 """Candidates whose own answers are measured beside their statistics."""
@@ -78,7 +81,7 @@ def find_preprocessing(
         return Finding.default("the data are not labelled images")
     try:
         with on_trial(model.module, device) as trial:
-            return _Search(trial, sample).run()
+            return _Search(trial, sample.first(affordable(trial, sample))).run()
     except CaptureError as error:
         return Finding.default(str(error).rstrip("."))
 
@@ -120,18 +123,18 @@ class _Search:
             return None
         worth = [t for t in ranked if _of(t) <= max(10 * _of(ranked[0]), _of(ranked[0]) + 0.1)]
         rest = ranked[len(worth) :]
-        ranked = self._distances(worth, min(_STATISTICS, len(self.sample))) + rest
+        ranked = self._distances(worth, len(self.sample)) + rest
         least = _of(ranked[0])
         if least > _STRANGE:
             return None
         near = [t for t in ranked if _of(t) <= max(_MARGIN * least, least + _CLEAR)]
         shown = max(2, min(len(near), _SHOWN))
         # where statistics are clear answers only confirm them
-        count = _STATISTICS if len(near) == 1 else None
+        count = _CONFIRM if len(near) == 1 else None
         ranked = self._answered(ranked[:shown], count) + list(ranked[shown:])
         first = ranked[0]
         for other in ranked[1 : min(len(near), shown)]:
-            if _chance(other, first) < _LIKELY:
+            if _much_better(other, first, _LIKELY):
                 first = other
         table = (first, *(t for t in ranked if t is not first))
         others = [t for t in table[1:] if not self._same(t, first)]
@@ -149,14 +152,13 @@ class _Search:
     def _ruled_out(self, other: Tried, first: Tried) -> bool:
         by_statistics = _of(other) > max(_MARGIN * _of(first), _of(first) + _CLEAR)
         if by_statistics:
-            return other.own is None or _chance(other, first) > _LIKELY
-        return other.own is not None and _chance(first, other) < _SURE
+            return not _much_better(other, first, _LIKELY)
+        return _much_better(first, other, _SURE)
 
     def _stands(self, first: Tried) -> bool:
         """Say whether no preprocessing a little off fits the statistics much better."""
-        few = self.sample.first(_STATISTICS)
-        for one in nearby(first.preprocessing, few):
-            value = first_distance(self.trial, few, one)
+        for one in around(first.preprocessing, self.sample.unit, _LITTLE):
+            value = first_distance(self.trial, self.sample, one)
             if value is not None and 2 * value + _CLEAR / 4 < _of(first):
                 return False
         return True
@@ -191,14 +193,19 @@ class _Search:
         if not different:
             return self._told(ANSWERS, tuple(table), None, False)
         second = max(others, key=_likelihood) if others else different[0]
-        certain = all(_chance(first, t) < _SURE for t in others) and self._is_peak(first)
+        certain = all(_much_better(first, t, _SURE) for t in others) and self._is_peak(first)
         margin = _likelihood(first) - _likelihood(second)
         return self._told(ANSWERS, tuple(table), second, certain, margin)
 
     def _is_peak(self, first: Tried) -> bool:
-        """Say whether answers get no better with a preprocessing that is a little off."""
-        around = [Tried(one) for one in nearby(first.preprocessing, self.sample)]
-        return all(_chance(one, first) > _LIKELY for one in self._answered(around))
+        """Say whether answers are worse with all that is well off, and no better a little off."""
+        little, well = (
+            self._answered([Tried(p) for p in around(first.preprocessing, self.sample.unit, off)])
+            for off in (_LITTLE, _WELL)
+        )
+        return not any(_chance(t, first) < _LIKELY for t in little) and all(
+            _chance(first, t) < _LIKELY for t in well
+        )
 
     def _answered(self, tried: Sequence[Tried], count: int | None = None) -> list[Tried]:
         """Add the network's own answers, where they can be judged."""
@@ -278,6 +285,12 @@ def _likelihood(tried: Tried) -> float:
 
 def _chance(one: Tried, other: Tried) -> float:
     return 1.0 if one.own is None or other.own is None else chance_of(one.own, other.own)
+
+
+def _much_better(one: Tried, other: Tried, p_value: float) -> bool:
+    if one.own is None or other.own is None:
+        return False
+    return much_better(one.own, other.own, p_value)
 
 
 def _above_chance(own: OwnAnswers, sample: Sample) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,12 @@ LARGE = 64 * 64
 
 LEAST = 200
 """Examples that are taken at least, however large they are."""
+
+PADDING = 4
+"""Black pixels around an image before a random crop, as is usual for small images."""
+
+CROPPED = (24, 64)
+"""Sides of images, from and to, that such crops are usual for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +65,24 @@ class Sample:
     def first(self, count: int) -> Sample:
         """Return the first examples alone."""
         return replace(self, raw=self.raw[:count], labels=self.labels[:count])
+
+    @cached_property
+    def cropped(self) -> Sample | None:
+        """The images as training may have seen them; None where their size makes it unusual.
+
+        Each is shifted by up to four pixels, black coming in, and every second one is mirrored.
+        """
+        height, width = self.raw.shape[2:]
+        least, most = CROPPED
+        if not (least <= height <= most and least <= width <= most):
+            return None
+        places = np.random.default_rng(0).integers(0, 2 * PADDING + 1, (len(self), 2))
+        padded = np.pad(self.raw, ((0, 0), (0, 0), (PADDING, PADDING), (PADDING, PADDING)))
+        found = np.empty_like(self.raw)
+        for image, (top, left) in enumerate(places):
+            window = padded[image, :, top : top + height, left : left + width]
+            found[image] = window[:, :, ::-1] if image % 2 else window
+        return replace(self, raw=found)
 
 
 def tells(data: Data) -> bool:

@@ -13,19 +13,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repprobe.checkpoints.preprocessing import Preprocessing
 from repprobe.errors import CaptureError
 from repprobe.feeding import Fed
 from repprobe.memory_format import fastest_format
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.evidence.sample import Sample
-    from repprobe.checkpoints.preprocessing import Preprocessing
 
 _VALUES = 1 << 18
 """Input values that go through the network at a time."""
 
 _MOST = 256
 """Examples that go through the network at a time, at most."""
+
+_PRODUCTS, _FEWEST = 100_000_000_000, 64
+"""Products that one pass over a sample may take on a CPU, and examples that it has at least."""
+
+_RAW = Preprocessing.parse("none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +91,35 @@ class Trial:
                     f"the network cannot be run on the data: {lines[0][:160].rstrip('.: ')}."
                 ) from None
             yield batch, answer
+
+
+def affordable(trial: Trial, sample: Sample) -> int:
+    """Return how many examples a network is tried on: on the CPU fewer of a large one.
+
+    Told by the products that its linear layers and convolutions take, so that it does not depend
+    on how busy a computer is.
+    """
+    if trial.device.type != "cpu":
+        return len(sample)
+    products = 0
+
+    def count(layer: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        nonlocal products
+        weight = getattr(layer, "weight", None)
+        if isinstance(output, Tensor) and isinstance(weight, Tensor):
+            products += output.numel() * weight[0].numel()
+
+    kinds = (nn.Linear, nn.modules.conv._ConvNd)
+    handles = [
+        m.register_forward_hook(count) for m in trial.module.modules() if isinstance(m, kinds)
+    ]
+    try:
+        trial.runs(sample, _RAW)
+    finally:
+        for handle in handles:
+            handle.remove()
+    each = max(1, products // min(2, len(sample)))
+    return max(_FEWEST, min(len(sample), _PRODUCTS // each))
 
 
 class Stopped(Exception):

@@ -85,6 +85,7 @@ def _read(path: Path) -> Contents:
     if start.startswith(b"PK"):
         from repprobe.checkpoints.reading.exported import is_exported, read_exported
 
+        _check_directory(path)
         if is_exported(path):
             return read_exported(path)
     elif kinds.is_text(start) and not kinds.is_text_pickle(path):
@@ -92,6 +93,14 @@ def _read(path: Path) -> Contents:
     from repprobe.checkpoints.reading.torch_files import read_torch
 
     return read_torch(path, start)
+
+
+def _check_directory(path: Path) -> None:
+    """Raise ProblemError for an archive whose directory is damaged or meant to exhaust."""
+    from repprobe.checkpoints.reading.archive import Archive
+
+    with path.open("rb") as file:
+        Archive(file, path.stat().st_size)
 
 
 def _explain(path: Path, problem: ProblemError) -> NoReturn:

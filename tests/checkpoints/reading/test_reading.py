@@ -77,23 +77,9 @@ def test_a_pickle_that_runs_a_command_is_refused_and_does_not_run(tmp_path, one_
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("archive", [True, False])
-def test_a_whole_pickled_model_is_refused_with_the_way_out(tmp_path, one_line, archive):
-    path = save(nn.Sequential(nn.Linear(2, 2)), tmp_path / "whole.pt", archive)
-    caught = refused(path, UnsafeCheckpointError)
-    one_line(caught, path, "whole pickled model", "torch.nn.modules", "model.state_dict()")
-
-
 def test_an_object_beside_the_weights_is_refused_by_name(tmp_path, one_line, state):
     path = save({"state_dict": state, "args": Namespace(lr=0.1)}, tmp_path / "a.pt")
     one_line(refused(path, UnsafeCheckpointError), path, "argparse.Namespace")
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_torchscript_archive_is_refused(tmp_path, one_line):
-    path = tmp_path / "script.pt"
-    torch.jit.script(nn.Linear(2, 2)).save(str(path))
-    one_line(refused(path, UnsafeCheckpointError), path, "TorchScript", "model.state_dict()")
 
 
 def test_a_missing_file_is_answered_with_its_neighbours(tmp_path, one_line, state):
@@ -152,7 +138,6 @@ def test_a_pipe_is_refused_at_once(tmp_path, one_line):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (bytes(range(256)) * 9, "damaged or not a checkpoint"),
         (b"\x89HDF\r\n\x1a\n" + bytes(99), "damaged or not a checkpoint"),
-        (pickle.dumps({"epoch": 3}), "pickle that weights-only loading does not read"),
     ],
 )
 def test_what_is_no_checkpoint_is_said(tmp_path, one_line, content, named):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from repprobe.checkpoints.evidence import class_order
 from repprobe.checkpoints.evidence.finding import DEFAULT, Finding
 from repprobe.checkpoints.evidence.input_statistics import has_statistics, mean_distance
-from repprobe.checkpoints.evidence.own_answers import OwnAnswers, chance_of
+from repprobe.checkpoints.evidence.own_answers import OwnAnswers, chance_of, much_better
 from repprobe.checkpoints.evidence.preprocess import find_preprocessing, taken_channels
 from repprobe.checkpoints.evidence.sample import Sample
 from repprobe.checkpoints.evidence.trial import on_trial
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SURE, LIKELY = 1e-3, 1e-2
 """p-values below which an alternative is ruled out, and another is preferred."""
+
+_AGAINST = 1.5
+"""Factor between distances of batch statistics from which on they contradict answers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,20 @@ def own_answers(output: Tensor, sample: Sample) -> OwnAnswers | None:
 def chance(one: Judged, other: Judged) -> float:
     """Return the p-value of `one` being no better; 1 where answers cannot be judged."""
     return 1.0 if one.own is None or other.own is None else chance_of(one.own, other.own)
+
+
+def ruled_out(other: Judged, best: Judged) -> bool:
+    """Say whether `best` answers so much better that it cannot be `other`.
+
+    It is not where batch statistics say the opposite.
+    """
+    if best.own is None or other.own is None:
+        return False
+    if best.distance is not None and other.distance is not None:
+        contradicted = best.distance > _AGAINST * other.distance
+    else:
+        contradicted = False
+    return not contradicted and much_better(best.own, other.own, SURE)
 
 
 def percent(own: OwnAnswers | None) -> str:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 EXAMPLES = 1000
 """Clean training examples that are taken."""
 
-_FEW, _FEW_ANSWERS = 100, 250
-"""Examples that tell which candidates are worth more, by statistics and by answers."""
+_FEW, _MORE = 100, 250
+"""Examples that tell which candidates are worth more, by statistics and, at most, by answers."""
 
 _CONFIRM = 500
 """Examples whose answers confirm what statistics tell alone."""
@@ -173,7 +173,7 @@ class _Search:
         return sorted(found, key=_of)
 
     def _by_answers(self, tried: Sequence[Tried]) -> Finding:
-        few = self._answered(tried, _FEW_ANSWERS)
+        few = self._answered(tried, min(_MORE, max(_FEW // 2, len(self.sample) // 3)))
         if few[0].own is None:
             return Finding.default("the network's outputs are not the classes of the data")
         best = max(few, key=_likelihood)

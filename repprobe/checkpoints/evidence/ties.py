@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from repprobe.checkpoints.evidence.finding import Finding
-from repprobe.checkpoints.evidence.judged import LIKELY, SURE, Judged, chance, judged, percent
+from repprobe.checkpoints.evidence.judged import LIKELY, Judged, chance, judged, percent, ruled_out
 from repprobe.checkpoints.evidence.sample import Sample
 from repprobe.errors import CaptureError
 
@@ -94,7 +94,7 @@ def settle(
     groups.sort(key=lambda group: found[group[0]].likelihood, reverse=True)
     leader, rest = groups[0], groups[1:]
     best = found[leader[0]]
-    certain = all(chance(best, found[group[0]]) < SURE for group in rest)
+    certain = all(ruled_out(found[group[0]], best) for group in rest)
     by_statistics = False
     open_ = [group for group in groups if chance(best, found[group[0]]) >= LIKELY]
     if not certain and len(open_) > 1:

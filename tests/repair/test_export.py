@@ -68,6 +68,21 @@ def test_the_program_gives_the_same_for_any_number_of_examples(tmp_path, layer, 
         assert torch.equal(raw, given)
 
 
+@pytest.mark.parametrize(
+    ("preprocess", "given", "taken"),
+    [("bgr:imagenet", 3, 3), ("rgb:half", 1, 3), ("grey:0.4/0.2", 3, 1), ("bgr:none", 1, 3)],
+)
+def test_channels_are_brought_to_what_the_network_takes(tmp_path, preprocess, given, taken):
+    torch.manual_seed(0)
+    data = made_data(given, 8, 8)
+    network = zoo.build("small-cnn", num_classes=3, in_channels=taken, width=4)
+    model = made_model(network, preprocess)
+    export_program([model], data, tmp_path / "a.pt2")
+    program = torch.export.load(tmp_path / "a.pt2").module()
+    raw = torch.from_numpy(data.test.inputs(np.arange(12)))
+    assert_alike(program(raw).detach().numpy(), captured(model, data, Pooling()).output[6:])
+
+
 def test_scores_of_two_networks_are_added(tmp_path):
     torch.manual_seed(0)
     data = made_data(3, 8, 8)

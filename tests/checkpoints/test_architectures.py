@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from repprobe.checkpoints.architectures import build
+from repprobe.checkpoints.architectures import argument_names, build, build_fresh
 from repprobe.checkpoints.blueprint import blueprint, shapes_of
 from repprobe.errors import CheckpointError, UnknownNameError, UsageError
 
@@ -125,6 +125,59 @@ def test_what_a_users_function_does_wrong_is_said_in_one_line(
     with pytest.raises(kind) as caught:
         build(f"{nets}:{function}", {}, {})
     one_line(caught, nets.name, named)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A user's package, in the current folder."""
+    (tmp_path / "own_networks").mkdir()
+    (tmp_path / "own_networks" / "__init__.py").write_text("")
+    (tmp_path / "own_networks" / "small.py").write_text(
+        "from torch import nn\n"
+        "print('building')\n"
+        "def tiny(width=6): return nn.Linear(3, width)\n"
+        "def broken(): raise KeyError('no such stage')\n"
+    )
+    (tmp_path / "own_networks" / "lacking.py").write_text("import no_such_package\n")
+    monkeypatch.chdir(tmp_path)
+    yield "own_networks.small"
+    for name in [n for n in sys.modules if n.startswith("own_networks")]:
+        del sys.modules[name]
+
+
+def test_a_function_of_a_package_is_called_with_the_arguments(package, capsys):
+    path = list(sys.path)
+    module, arguments = build(f"{package}:tiny", {"width": 9}, {})
+    assert (module.out_features, arguments) == (9, {"width": 9})
+    assert build_fresh(f"{package}:tiny", {}).out_features == 6
+    assert argument_names(f"{package}:tiny") == {"width"}
+    assert capsys.readouterr().out == ""
+    assert sys.path == path
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kind", "named"),
+    [
+        ("own_networks.small:tinny", UnknownNameError, "did you mean tiny"),
+        ("own_networks.small:broken", CheckpointError, "KeyError"),
+        ("own_networks.smal:tiny", UsageError, "there is no module 'own_networks.smal'"),
+        ("not_there.small:tiny", UsageError, "there is no module 'not_there'"),
+        ("own_networks.lacking:tiny", CheckpointError, "no_such_package"),
+    ],
+)
+def test_what_is_wrong_with_a_function_of_a_package_is_said(
+    package, one_line, architecture, kind, named
+):
+    with pytest.raises(kind) as caught:
+        build(architecture, {}, {})
+    one_line(caught, named)
+
+
+def test_the_channels_of_a_torchvision_network_are_an_argument():
+    module, arguments = build("torchvision:resnet18", {}, shapes_with(7, channels=1))
+    assert arguments == {"num_classes": 7, "in_chans": 1}
+    assert module.conv1.in_channels == 1
+    assert "in_chans" in argument_names("torchvision:resnet18")
 
 
 def test_an_argument_a_users_function_does_not_take_is_named(nets, one_line):

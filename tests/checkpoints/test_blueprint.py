@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from repprobe import zoo
-from repprobe.checkpoints.blueprint import blueprint, build_uninitialized, shapes_of
+from repprobe.checkpoints.blueprint import blueprint, build_on_meta, build_uninitialized, shapes_of
 
 
 def test_shapes_are_those_of_the_real_network():
@@ -44,3 +44,22 @@ class Noise(nn.Module):
 def test_buffers_are_made_as_usual():
     network = build_uninitialized(lambda: nn.BatchNorm1d(5))
     assert torch.equal(network.running_var, torch.ones(5))
+
+
+class Started(nn.Module):
+    """A module that computes with its parameters' values in its constructor, in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(4, 3))
+        with torch.no_grad():
+            self.weight.uniform_(0, 1).mul_(2).erfinv_().clamp_(-1, 1)
+        self.register_buffer("count", torch.zeros(3))
+        self.count += 1
+
+
+def test_initialization_in_any_number_of_steps_is_left_out():
+    network = build_on_meta(Started)
+    assert network.weight.is_meta
+    assert network.count.is_meta
+    assert torch.equal(build_uninitialized(Started).count, torch.ones(3))

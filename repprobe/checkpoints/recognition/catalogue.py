@@ -27,8 +27,11 @@ from repprobe.checkpoints.recognition.fingerprints import (
 )
 from repprobe.zoo.registry import Shapes
 
-FORMAT = 2
+FORMAT = 3
 """Number of the cache's format; files of another are left alone."""
+
+_SKETCH, _NEAREST = 32, 24
+"""Hashes in a sketch, and networks whose keys are compared one by one."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class Row:
     Attributes
     ----------
     form : of networks whose shapes are alike in order, the same mark.
+    sketch : the smallest hashes of its keys, which tell how many it shares with others.
     span : start and length of its compressed entries.
     """
 
@@ -47,6 +51,7 @@ class Row:
     arguments: dict[str, Any]
     size: tuple[int, ...] | None
     form: str
+    sketch: tuple[int, ...]
     span: tuple[int, int]
 
 
@@ -77,7 +82,8 @@ class Catalogue:
             data = zlib.compress(json.dumps(list(known.entries.items())).encode())
             form = mark(*(str(shape) for shape in core(known.entries).values()))
             span = (len(packed), len(data))
-            rows.append(Row(known.architecture, known.arguments, known.size, form, span))
+            about = (form, sketch(known.entries), span)
+            rows.append(Row(known.architecture, known.arguments, known.size, *about))
             packed += data
             names.setdefault(names_mark(known.entries), []).append(number)
             for text in order_marks(known.entries):
@@ -85,6 +91,7 @@ class Catalogue:
         return cls(rows, names, order, bytes(packed))
 
     def __iter__(self) -> Iterator[Fingerprint]:
+        """Give every fingerprint."""
         return map(self.fingerprint, self.rows)
 
     def fingerprint(self, row: Row) -> Fingerprint:
@@ -103,9 +110,15 @@ class Catalogue:
         numbers = {i for text in order_marks(shapes) for i in self.order.get(text, [])}
         return [self.fingerprint(self.rows[i]) for i in sorted(numbers)]
 
+    def nearest(self, shapes: Shapes) -> list[Fingerprint]:
+        """Return the networks that share the most keys, by an estimate."""
+        given = sketch(shapes)
+        shared = sorted(self.rows, key=lambda row: -_overlap(row.sketch, given))
+        return [self.fingerprint(row) for row in shared[:_NEAREST]]
+
     def dump(self) -> bytes:
         """Return what `load` reads."""
-        rows = [[r.architecture, r.arguments, r.size, r.form, r.span] for r in self.rows]
+        rows = [[r.architecture, r.arguments, r.size, r.form, r.sketch, r.span] for r in self.rows]
         index = json.dumps([rows, self.names, self.order]).encode()
         return index + b"\n" + self.packed
 
@@ -115,8 +128,8 @@ class Catalogue:
         index, _, packed = data.partition(b"\n")
         rows, names, order = json.loads(index)
         made = [
-            Row(name, arguments, tuple(size) if size else None, form, (span[0], span[1]))
-            for name, arguments, size, form, span in rows
+            Row(name, given, tuple(size) if size else None, form, tuple(keys), (span[0], span[1]))
+            for name, given, size, form, keys, span in rows
         ]
         return cls(made, names, order, packed)
 
@@ -185,6 +198,17 @@ def _without_collection() -> Iterator[Callable[[], int]]:
     finally:
         if before:
             gc.enable()
+
+
+def sketch(shapes: Shapes) -> tuple[int, ...]:
+    """Return the smallest hashes of the keys, derived buffers aside (Broder 1997, MinHash)."""
+    return tuple(sorted(zlib.crc32(key.encode()) for key in core(shapes))[:_SKETCH])
+
+
+def _overlap(one: tuple[int, ...], other: tuple[int, ...]) -> float:
+    """Estimate which share of the keys of either two state dicts have in common."""
+    union = sorted({*one, *other})[:_SKETCH]
+    return len({*union} & {*one} & {*other}) / max(1, len(union))
 
 
 def cache_folder() -> Path:

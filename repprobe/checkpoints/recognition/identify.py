@@ -181,7 +181,7 @@ def _share(known: Shapes, shapes: Shapes) -> float:
 
 def _nearest(candidates: list[Candidate], catalogues: list[Catalogue], shapes: Shapes) -> str:
     best: dict[str, float] = {c.architecture: c.share for c in sorted(candidates, key=_shared)}
-    for known in (k for c in catalogues for k in c):
+    for known in (k for c in catalogues for k in c.nearest(shapes)):
         told = known.arguments_for(shapes)
         own = known.at(told.get("num_classes", 1), told.get("in_chans", 3))
         best[known.architecture] = max(_share(own, shapes), best.get(known.architecture, 0.0))

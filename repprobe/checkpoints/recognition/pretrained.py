@@ -101,7 +101,7 @@ def _torchvision_weights(name: str) -> list[tuple[int, str, int]]:
         if not weights.meta["categories"]:  # only the layers before the head
             continue
         transform = weights.transforms()
-        text = "0.5/0.5" if name in _OFF else _text(transform.mean, transform.std)
+        text = "half" if name in _OFF else _text(transform.mean, transform.std)
         found.append((len(weights.meta["categories"]), text, transform.crop_size[0]))
     return found
 

@@ -23,6 +23,7 @@ _RESHAPED = {"view", "_unsafe_view", "reshape", "unsqueeze", "squeeze", "view_co
 """Operations that keep all values, in their order: a chain of them is one."""
 
 _SAME = {"clone", "contiguous", "detach", "alias", "lift_fresh", "dropout"}
+_COMMUTE = {"add", "mul"}
 _NO_MATTER = {"device", "layout", "pin_memory", "memory_format", "non_blocking", "copy"}
 
 
@@ -157,6 +158,8 @@ class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if operation == "mean" and len(args) > 1 and args[1]:
             rank = args[0].ndim
             words = [words[0], str(sorted(d % rank for d in args[1]))]
+        if operation in _COMMUTE and len(args) == 2 and not kwargs:
+            words.sort()
         options = {k: self._text(v) for k, v in sorted(kwargs.items()) if k not in _NO_MATTER}
         return operation, _hash(operation, func._schema.overload_name, *words, str(options))
 

@@ -1,92 +1,83 @@
-"""Fingerprints of torchvision's classifiers, and their cache."""
-
-import json
-from pathlib import Path
+"""Fingerprints fit the state dicts of a network with any number of classes and channels."""
 
 import pytest
 
-from repprobe.checkpoints.recognition import fingerprints
-from repprobe.checkpoints.recognition.fingerprints import Fingerprint, torchvision_fingerprints
+from repprobe.checkpoints.blueprint import blueprint
+from repprobe.checkpoints.builders.vision import make_timm, make_torchvision
+from repprobe.checkpoints.recognition.fingerprints import (
+    CLASSES,
+    Fingerprint,
+    names_mark,
+    order_marks,
+    take,
+)
 
 
 @pytest.fixture(scope="module")
-def known(cache_home):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(cache_home))
-        return torchvision_fingerprints()
+def resnet():
+    return take("torchvision:resnet18", {})
 
 
-@pytest.fixture
-def three(monkeypatch, tmp_path):
-    """A cache of its own and only three networks to fill it with; counts how often it is made."""
-    import torchvision.models
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    names = ["alexnet", "resnet18", "squeezenet1_0"]
-    calls = []
-    monkeypatch.setattr(torchvision.models, "list_models", lambda module: calls.append(1) or names)
-    return calls
+def renamed(shapes):
+    return {f"part{i}": shape for i, shape in enumerate(shapes.values())}
 
 
-def test_every_classifier_has_one_and_no_two_are_the_same(known):
-    import torchvision.models as models
-
-    assert {f.name for f in known} == set(models.list_models(module=models))
-    assert len({json.dumps(f.entries, sort_keys=True) for f in known}) == len(known)
-
-
-def test_the_number_of_classes_is_open_in_every_one(known):
-    assert all(f.num_classes(f.at(17)) == 17 for f in known)
+@pytest.mark.parametrize(("classes", "channels"), [(1, 3), (1000, 1), (1009, 1013)])
+def test_it_fits_whatever_the_classes_and_channels(resnet, classes, channels):
+    shapes = blueprint(lambda: make_torchvision("resnet18", num_classes=classes, in_chans=channels))
+    more = {} if channels == 3 else {"in_chans": channels}
+    assert resnet.by_names(shapes) == {"num_classes": classes, **more}
+    assert resnet.at(classes, channels) == shapes
 
 
-def test_it_fits_the_real_network_whatever_its_classes(known):
-    from torchvision.models import squeezenet1_1
-
-    state = squeezenet1_1(num_classes=5).state_dict()
-    fingerprint = next(f for f in known if f.name == "squeezenet1_1")
-    assert fingerprint.at(5) == {key: tuple(value.shape) for key, value in state.items()}
+def test_another_width_does_not_fit(resnet):
+    shapes = dict(resnet.at(10)) | {"layer1.0.conv1.weight": (64, 65, 3, 3)}
+    assert resnet.by_names(shapes) is None
+    assert resnet.by_order(shapes) is None
 
 
-def test_counters_of_batch_norm_are_left_out():
-    f = Fingerprint.of("a", {}, {"bn.weight": (3,), "bn.num_batches_tracked": ()})
-    assert f.entries == {"bn.weight": (3,)}
+def test_classes_that_disagree_do_not_fit(resnet):
+    assert resnet.by_names(dict(resnet.at(10)) | {"fc.bias": (11,)}) is None
 
 
-def test_it_is_made_once_with_progress_and_then_read(three):
-    steps = []
-    made = torchvision_fingerprints(lambda *step: steps.append(step))
-    assert steps == [("torchvision architectures", i, 3) for i in (1, 2, 3)]
-    assert torchvision_fingerprints() == made
-    assert len(three) == 1
+def test_counters_may_be_missing(resnet):
+    shapes = {k: s for k, s in resnet.at(7).items() if not k.endswith("num_batches_tracked")}
+    assert resnet.by_names(shapes) == {"num_classes": 7}
+    assert resnet.by_order(renamed(shapes))[0] == {"num_classes": 7}
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b.replace(b"64", b"65", 1)]
-)
-def test_a_damaged_cache_is_made_anew(three, tmp_path, damage):
-    made = torchvision_fingerprints()
-    (path,) = (tmp_path / "repprobe").iterdir()
-    path.write_bytes(damage(path.read_bytes()))
-    assert torchvision_fingerprints() == made
-    assert torchvision_fingerprints() == made
-    assert len(three) == 2
+def test_the_order_tells_which_key_is_which(resnet):
+    shapes = renamed(resnet.at(7))
+    arguments, keys = resnet.by_order(shapes)
+    assert arguments == {"num_classes": 7}
+    assert list(keys) == list(resnet.entries)
+    assert list(keys.values()) == list(shapes)
 
 
-def test_another_version_of_torchvision_is_not_mixed_up(three, monkeypatch):
-    torchvision_fingerprints()
-    monkeypatch.setattr(fingerprints, "version", lambda _: "99.0")
-    torchvision_fingerprints()
-    assert len(three) == 2
+def test_names_fit_in_any_order_and_shapes_only_in_one(resnet):
+    shapes = dict(reversed(resnet.at(7).items()))
+    assert resnet.by_names(shapes) == {"num_classes": 7}
+    assert resnet.by_order(renamed(shapes)) is None
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(three, monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert len(torchvision_fingerprints()) == 3
+def test_few_tensors_are_not_told_by_order():
+    layers = {f"{i}.{kind}": (4, 4) for i in range(3) for kind in ("weight", "bias")}
+    assert Fingerprint("timm:small", {}, None, layers).by_order(renamed(layers)) is None
 
 
-def test_the_cache_is_in_the_home_folder_by_default(three, monkeypatch, tmp_path):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    torchvision_fingerprints()
-    assert list((tmp_path / ".cache" / "repprobe").glob("torchvision-*.json"))
+def test_marks_do_not_depend_on_classes_channels_and_derived_buffers(resnet):
+    without = {k: s for k, s in resnet.at(9, 1).items() if not k.endswith("num_batches_tracked")}
+    assert names_mark(without) == names_mark(resnet.at(1000))
+    assert order_marks(without) & order_marks(resnet.at(1000))
+
+
+def test_sizes_that_are_several_times_the_classes_or_channels_are_solved():
+    known = Fingerprint("timm:a", {}, (3, 8, 8), {"head": (2 * CLASSES, 8), "stem": (8, 16 * 1013)})
+    assert known.by_names({"head": (20, 8), "stem": (8, 48)}) == {"num_classes": 10}
+    assert known.by_names({"head": (21, 8), "stem": (8, 48)}) is None
+
+
+def test_a_network_without_input_channels_to_choose_has_a_fingerprint():
+    known = take("timm:csatv2", {})
+    shapes = blueprint(lambda: make_timm("csatv2", num_classes=5))
+    assert known.by_names(shapes) == {"num_classes": 5}

@@ -87,6 +87,8 @@ def _t_test(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     finite = bool(np.isfinite(one).all()), bool(np.isfinite(other).all())
     if not all(finite):
         return 0.0 if finite == (True, False) else 1.0
+    if len(one) < 2:
+        return 1.0
     gain = one - other
     spread = float(gain.std(ddof=1))
     if spread < 1e-12:

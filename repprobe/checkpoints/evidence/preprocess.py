@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = 1000
 """Clean training examples that are taken."""
+
+_LEAST = 20
+"""Examples below which nothing is told."""
 
 _FEW, _MORE = 100, 250
 """Examples that tell which candidates are worth more, by statistics and, at most, by answers."""
@@ -79,6 +82,8 @@ def find_preprocessing(
     sample = Sample.of(data, examples)
     if sample is None:
         return Finding.default("the data are not labelled images")
+    if len(sample) < _LEAST:
+        return Finding.default(f"of {len(sample)} training examples that cannot be told")
     try:
         with on_trial(model.module, device) as trial:
             return _Search(trial, sample.first(affordable(trial, sample))).run()
@@ -104,8 +109,18 @@ def taken_channels(trial: Trial, sample: Sample) -> str:
 
 @dataclass
 class _Search:
+    """One network on trial.
+
+    Attributes
+    ----------
+    reordered : whether its classes are judged in the order that they tell; None before any are.
+    explained : whether what its batch norms store is near that of some candidate.
+    """
+
     trial: Trial
     sample: Sample
+    reordered: bool | None = None
+    explained: bool = True
 
     def run(self) -> Finding:
         channels = taken_channels(self.trial, self.sample)
@@ -126,6 +141,7 @@ class _Search:
         ranked = self._distances(worth, len(self.sample)) + rest
         least = _of(ranked[0])
         if least > _STRANGE:
+            self.explained = False
             return None
         near = [t for t in ranked if _of(t) <= max(_MARGIN * least, least + _CLEAR)]
         shown = max(2, min(len(near), _SHOWN))
@@ -139,7 +155,7 @@ class _Search:
         table = (first, *(t for t in ranked if t is not first))
         others = [t for t in table[1:] if not self._same(t, first)]
         if not others:
-            return self._told(STATISTICS, table, None, False)
+            return Finding.told(STATISTICS, table, None, None, False)
         second = min(others, key=_of)
         margin = _of(second) / max(_of(first), 1e-9)
         certain = (
@@ -147,7 +163,7 @@ class _Search:
             and self._stands(first)
             and all(self._ruled_out(t, first) for t in others)
         )
-        return self._told(STATISTICS, table, second, certain, margin)
+        return Finding.told(STATISTICS, table, second, margin, certain)
 
     def _ruled_out(self, other: Tried, first: Tried) -> bool:
         by_statistics = _of(other) > max(_MARGIN * _of(first), _of(first) + _CLEAR)
@@ -191,11 +207,15 @@ class _Search:
         others = [t for t in full if t is not first and not self._same(t, first)]
         different = [t for t in table[1:] if not self._same(t, first)]
         if not different:
-            return self._told(ANSWERS, tuple(table), None, False)
+            return Finding.told(ANSWERS, tuple(table), None, None, False)
         second = max(others, key=_likelihood) if others else different[0]
-        certain = all(_much_better(first, t, _SURE) for t in others) and self._is_peak(first)
+        certain = (
+            self.explained
+            and all(_much_better(first, t, _SURE) for t in others)
+            and self._is_peak(first)
+        )
         margin = _likelihood(first) - _likelihood(second)
-        return self._told(ANSWERS, tuple(table), second, certain, margin)
+        return Finding.told(ANSWERS, tuple(table), second, margin, certain)
 
     def _is_peak(self, first: Tried) -> bool:
         """Say whether answers are worse with all that is well off, and no better a little off."""
@@ -211,68 +231,31 @@ class _Search:
         """Add the network's own answers, where they can be judged."""
         few = self.sample if count is None else self.sample.first(count)
         outputs = [self.trial.output(few, one.preprocessing) for one in tried]
-        judge = self._judge(outputs, few)
-        if judge is None:
+        if outputs[0].shape[1] < len(few.classes):
             return list(tried)
-        return [replace(t, own=judge(out)) for t, out in zip(tried, outputs, strict=True)]
-
-    def _judge(
-        self, outputs: Sequence[Tensor], few: Sample
-    ) -> Callable[[Tensor], OwnAnswers] | None:
-        """Return how answers are judged: as they are, or in the order of classes they tell."""
-        count, width = len(few.classes), outputs[0].shape[1]
-        if width < count:
-            return None
-        reordered = class_order.judge(few.labels, count)
-        if width > count:
-            return reordered
-
-        def plain(output: Tensor) -> OwnAnswers:
-            return OwnAnswers.of(output, few.labels)
-
-        usual = max(plain(output).accuracy for output in outputs)
-        if usual > 0.5:
-            return plain
-        gain = max(reordered(output).accuracy for output in outputs) - usual
-        return reordered if gain > 3 * math.sqrt(0.5 / len(few)) else plain
+        if self.reordered is None:
+            self.reordered = _is_reordered(outputs, few)
+        own = [_judged(output, few, self.reordered) for output in outputs]
+        return [replace(t, own=answers) for t, answers in zip(tried, own, strict=True)]
 
     def _same(self, one: Tried, other: Tried) -> bool:
         return alike(one.preprocessing, other.preprocessing, self.sample)
 
-    def _told(
-        self,
-        found: str,
-        table: tuple[Tried, ...],
-        second: Tried | None,
-        certain: bool,
-        margin: float | None = None,
-    ) -> Finding:
-        first = table[0]
-        how = f"preprocessing {_said(first)} was found by {found}"
-        if second is not None and found == STATISTICS:
-            how += (
-                f": what reaches the first batch norm lies {margin:.3g} times as far from what it "
-                f"stores with the next best, {_said(second)}"
-            )
-        elif second is not None:
-            how += f": {_rated(first)}, with the next best, {_said(second)}, {_rated(second)}"
-        if first.own is not None and found == STATISTICS:
-            how += f"; {_rated(first)}"
-        how += "." if certain else "; this is not certain, --preprocess says otherwise."
-        preprocessing = replace(first.preprocessing, found=found)
-        return Finding(preprocessing, how, table, margin, certain, len(self.sample))
 
-
-def _said(tried: Tried) -> str:
-    return f"'{tried.name}'"
-
-
-def _rated(tried: Tried) -> str:
-    assert tried.own is not None
-    count = len(tried.own.right)
-    return f"{tried.own.accuracy:.1%} of {count:,} training examples are answered rightly".replace(
-        "%", " %"
+def _is_reordered(outputs: Sequence[Tensor], few: Sample) -> bool:
+    """Say whether the classes seem to be in another order: with that, far more is right."""
+    if outputs[0].shape[1] > len(few.classes):
+        return True
+    usual, best = (
+        max(_judged(output, few, way).accuracy for output in outputs) for way in (False, True)
     )
+    return usual < 0.5 and best - usual > 3 * math.sqrt(0.5 / len(few))
+
+
+def _judged(output: Tensor, few: Sample, reordered: bool) -> OwnAnswers:
+    if reordered:
+        return class_order.judge(few.labels, len(few.classes))(output)
+    return OwnAnswers.of(output, few.labels)
 
 
 def _of(tried: Tried) -> float:

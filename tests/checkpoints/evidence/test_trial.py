@@ -11,7 +11,7 @@ from torch import nn
 from repprobe.checkpoints import Preprocessing
 from repprobe.checkpoints.evidence import find_preprocessing
 from repprobe.checkpoints.evidence.sample import Sample
-from repprobe.checkpoints.evidence.trial import on_trial
+from repprobe.checkpoints.evidence.trial import affordable, on_trial
 from repprobe.errors import CaptureError
 
 UNIT = Preprocessing.parse("unit")
@@ -70,3 +70,12 @@ def test_logits_are_found_in_what_a_network_puts_out(data):
     sample = Sample.of(data, 10)
     with on_trial(Wrapped()) as trial:
         assert trial.output(sample, UNIT).shape == (10, 3)
+
+
+def test_a_large_network_is_tried_on_fewer_examples(data):
+    sample = Sample.of(data, 300)
+    small, large = nn.Conv2d(3, 8, 3), nn.Sequential(nn.Conv2d(3, 2048, 9), nn.Conv2d(2048, 8, 9))
+    with on_trial(nn.Sequential(small, nn.Flatten())) as trial:
+        assert affordable(trial, sample) == 300
+    with on_trial(nn.Sequential(large, nn.Flatten())) as trial:
+        assert 64 <= affordable(trial, sample) < 300

@@ -27,6 +27,7 @@ NETWORKS = {
     "max-sum-gnn": ("gnn", "MaxSumGNN"),
     "mlp": ("mlp", "MLP"),
     "mnist-net": ("mnist_net", "MnistNet"),
+    "plain": ("plain", "PlainNet"),
     "preact-resnet": ("preact_resnets", "PreActResNet"),
     "preact-resnet18": ("preact_resnet", "PreActResNet18"),
     "small-cnn": ("small_cnn", "SmallCNN"),

@@ -1,0 +1,203 @@
+"""`settle`: the hypothesis that labelled clean data speak for, and how clearly they do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from repprobe.checkpoints.preprocessing import NAMED, Preprocessing
+from repprobe.checkpoints.recovery.hypotheses import Hypotheses
+from repprobe.checkpoints.recovery.recovered import Recovered, Rival
+from repprobe.checkpoints.recovery.running import Runner
+from repprobe.checkpoints.recovery.search import FINALISTS, race
+from repprobe.checkpoints.recovery.trials import LEAST_LOSS, UNCOMMON, Bench, Trial
+from repprobe.data.dataset import Data
+from repprobe.errors import CheckpointError
+
+EXAMPLES = 4000
+"""Training examples that are looked at, at most."""
+
+EQUAL = 1e-4
+"""Outputs are the same where they differ by at most this share of their standard deviation."""
+
+SURE, CLEAR = 6.0, 0.03
+"""Standard errors and nats by which the best leads where it is certain."""
+
+AGREES = 0.1
+"""Mismatch at the batch norms up to which a network may be the one they were trained in."""
+
+
+def settle(
+    found: Hypotheses,
+    tensors: Mapping[str, Tensor],
+    data: Data,
+    preprocessings: Sequence[Preprocessing] | None = None,
+    seed: int = 0,
+) -> Recovered:
+    """Find the hypothesis under which a network answers labelled clean data best.
+
+    Hypotheses race on training examples, first many on few, then a few on many, jointly with the
+    preprocessings. The cross-entropy of the network's own answers decides, and how well what
+    reaches its batch norms agrees with the statistics they keep.
+
+    Parameters
+    ----------
+    found : what is consistent with the tensors; see `hypotheses`.
+    tensors : the state dict, by the same keys.
+    data : with clean labels in the order of the network's outputs.
+    preprocessings : that come into question; without it those in common use, and the data's own
+        mean and standard deviation.
+    seed : of the examples that are drawn.
+
+    Raises
+    ------
+    CheckpointError
+        The data are of no use here, or under no hypothesis does the network tell classes apart.
+    """
+    _check(found, data)
+    raw, labels = _sample(data, seed)
+    ways = _ways(preprocessings, found, raw, data.unit)
+    x = Preprocessing("", (), (), channels=found.channels).arrange(raw)
+    bench = Bench(Runner(found.chain, tensors), x, labels, data.unit, ways)
+    heat = race(found.geometries, found.chain, bench, found.work)
+    if not heat:
+        raise CheckpointError(f"none of the plain networks that fit '{found.label}' can be run.")
+    final = _final(heat, bench)
+    best = _chosen(final)
+    chance = 1 / len(np.unique(labels))
+    error = math.sqrt(best.accuracy * (1 - best.accuracy) / len(labels))
+    if best.accuracy - 5 * error < 1.5 * chance:
+        raise CheckpointError(
+            f"'{found.label}' could be a plain network, but under none of {len(bench.tried):,} "
+            f"hypotheses do its answers tell the classes of {data.name} apart (accuracy "
+            f"{best.accuracy:.1%} at best); give --arch."
+        )
+    rivals = [_rival(other, best, bench, found) for other in final if not _same(other, best)]
+    rivals.sort(key=lambda rival: rival.loss)
+    return Recovered(
+        layers=best.candidate.hypothesis.layers(found.chain),
+        preprocessing=ways[best.candidate.preprocessing],
+        hypotheses=found.count * len(ways),
+        tried=len(bench.tried),
+        examples=len(labels),
+        accuracy=best.accuracy,
+        loss=best.loss,
+        mismatch=best.mismatch if _has_norms(found) else None,
+        rivals=tuple(rivals[:FINALISTS]),
+        certain=_certain(best, rivals, chance, found),
+    )
+
+
+def _check(found: Hypotheses, data: Data) -> None:
+    if data.task != "classification" or data.of_graphs:
+        raise CheckpointError(
+            f"'{found.label}' is recovered by how it classifies images or vectors, which "
+            f"{data.name} does not have; give --arch."
+        )
+    if found.classes < len(data.classes):
+        raise CheckpointError(
+            f"'{found.label}' has {found.classes} outputs, and {data.name} {len(data.classes)} "
+            "classes; give the data it was trained on, or --arch."
+        )
+
+
+def _sample(data: Data, seed: int) -> tuple[Tensor, np.ndarray]:
+    """Return raw training inputs in random order, as float32, and their labels."""
+    order = np.random.default_rng(seed).permutation(len(data.train))[:EXAMPLES]
+    rows = np.sort(order)
+    raw = data.train.inputs(rows)
+    assert isinstance(raw, np.ndarray)
+    back = np.searchsorted(rows, order)
+    labels = np.asarray(data.train.labels)[order].astype(np.int64)
+    return torch.from_numpy(raw[back].astype(np.float32)), labels
+
+
+def _ways(
+    given: Sequence[Preprocessing] | None, found: Hypotheses, raw: Tensor, unit: float
+) -> list[Preprocessing]:
+    """Return the preprocessings; the data's own mean and standard deviation come last."""
+    if given is not None:
+        return list(given)
+    prefix = f"{found.channels}:" if found.channels else ""
+    arranged = Preprocessing("", (), (), channels=found.channels).arrange(raw) / unit
+    channels = arranged.shape[1] if arranged.ndim == 4 else 1
+    names = [name for name in NAMED if len(NAMED[name][0]) in (1, channels)]
+    names.sort(key=lambda name: name != "unit")
+    axes = (0, 2, 3) if arranged.ndim == 4 else tuple(range(arranged.ndim))
+    variance, mean = torch.var_mean(arranged, axes, correction=0)
+    own = "/".join(
+        ",".join(f"{v:.4f}" for v in side.reshape(-1).tolist())
+        for side in (mean, variance.sqrt().clamp(min=1e-4))
+    )
+    return [
+        Preprocessing.parse(f"{prefix}{name}", found="candidate")
+        for name in dict.fromkeys([*names, "none", own])
+    ]
+
+
+def _final(heat: Sequence[Trial], bench: Bench) -> list[Trial]:
+    """Try the best of the race on all examples, the best by their cost first."""
+    leaders = list(heat[: FINALISTS // 2])
+    rest = sorted(heat[FINALISTS // 2 :], key=lambda t: t.loss)
+    leaders += rest[: FINALISTS - len(leaders)]
+    return bench.run([t.candidate for t in leaders], len(bench))
+
+
+def _chosen(final: Sequence[Trial]) -> Trial:
+    """Return the commonest that no rarer one beats by more than chance and its rarity."""
+    ranked = sorted(_agreeing(final), key=lambda t: t.candidate.hypothesis.surprise)
+    best = ranked[0]
+    for other in ranked[1:]:
+        rarer = other.candidate.hypothesis.surprise - best.candidate.hypothesis.surprise
+        nats, error = _lead(other, best)
+        if nats - error > UNCOMMON * rarer * max(best.loss, LEAST_LOSS):
+            best = other
+    return best
+
+
+def _agreeing(final: Sequence[Trial]) -> list[Trial]:
+    """Leave out trials whose batch norms speak against them, beside the others'."""
+    least = min(trial.mismatch for trial in final)
+    return [trial for trial in final if trial.mismatch <= 1.5 * least + 0.01]
+
+
+def _lead(one: Trial, other: Trial) -> tuple[float, float]:
+    """Return by how many nats one trial beats another, and the standard error of that."""
+    gain = other.losses - one.losses
+    return float(gain.mean()), float(gain.std(ddof=1)) / math.sqrt(len(gain))
+
+
+def _same(one: Trial, other: Trial) -> bool:
+    spread = float(one.output.std())
+    return float((one.output - other.output).abs().max()) <= EQUAL * max(spread, 1e-12)
+
+
+def _rival(trial: Trial, best: Trial, bench: Bench, found: Hypotheses) -> Rival:
+    nats, error = _lead(best, trial)
+    return Rival(
+        layers=trial.candidate.hypothesis.layers(found.chain),
+        preprocessing=bench.preprocessings[trial.candidate.preprocessing],
+        accuracy=trial.accuracy,
+        loss=trial.loss,
+        nats=nats,
+        errors=nats / error if error > 0 else 0.0,
+        agreement=float((trial.output.argmax(1) == best.output.argmax(1)).float().mean()),
+    )
+
+
+def _has_norms(found: Hypotheses) -> bool:
+    return any(layer.kind == "batch_norm" for layer in found.chain)
+
+
+def _certain(best: Trial, rivals: Sequence[Rival], chance: float, found: Hypotheses) -> bool:
+    """Say whether the best leads every other beyond doubt.
+
+    A network that hardly tells the classes apart leads by what its training has not done yet.
+    """
+    if best.accuracy < (1 + chance) / 2 or (_has_norms(found) and best.mismatch > AGREES):
+        return False
+    return all(rival.nats >= CLEAR and rival.errors >= SURE for rival in rivals)

@@ -10,6 +10,7 @@ from repprobe.checkpoints.architectures import FORMS
 from repprobe.checkpoints.recognition import pyg
 from repprobe.checkpoints.recognition.catalogue import Catalogue, catalogue
 from repprobe.checkpoints.recognition.fingerprints import Fingerprint, Progress, core
+from repprobe.checkpoints.recognition.renamed_zoo import renamed_zoo
 from repprobe.checkpoints.recognition.resizing import resized
 from repprobe.checkpoints.recognition.sameness import Sameness
 from repprobe.checkpoints.state_dict import wrapper_prefixes
@@ -77,6 +78,11 @@ def identify(shapes: Shapes, label: str, progress: Progress | None = None) -> li
     )
     if found:
         return _apart(found)
+    renamed = [
+        Candidate(n, arguments, 1.0, keys=keys) for n, arguments, keys in renamed_zoo(shapes)
+    ]
+    if renamed:
+        return renamed
     raise CheckpointError(
         f"the architecture of '{label}' is not known{_nearest(near, catalogues, shapes)}; use "
         f"--arch {FORMS}."

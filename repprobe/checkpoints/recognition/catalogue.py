@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from repprobe import zoo
 from repprobe.atomic import whole_file
 from repprobe.checkpoints.recognition.fingerprints import (
     Fingerprint,
@@ -135,14 +136,14 @@ class Catalogue:
 
 
 def catalogue(library: str, progress: Progress | None = None) -> tuple[Catalogue, bool]:
-    """Return the catalogue of "torchvision" or "timm", and whether it had to be made.
+    """Return the catalogue of "torchvision", "timm" or "zoo", and whether it had to be made.
 
     It is kept as `repprobe/LIBRARY-VERSION.fingerprints` in `$XDG_CACHE_HOME` (`~/.cache`); a
     damaged file is made anew, and where none can be written it is made every time. The catalogue
     of a library that is not installed is empty.
     """
     try:
-        path = cache_folder() / f"{library}-{version(library)}-{FORMAT}.fingerprints"
+        path = cache_folder() / f"{library}-{_version(library)}-{FORMAT}.fingerprints"
     except PackageNotFoundError:
         return Catalogue.of([]), False
     stored = load_cached(path)
@@ -157,6 +158,10 @@ def variants(library: str) -> list[tuple[str, dict[str, Any]]]:
     """List the networks of a library, and the arguments that tell their variants apart."""
     from repprobe.checkpoints.builders import vision
 
+    if library == "zoo":
+        from repprobe.checkpoints.recognition.renamed_zoo import usual_forms
+
+        return list(usual_forms())
     if library == "timm":
         try:
             return [(name, {}) for name in vision.timm_names()]
@@ -170,6 +175,14 @@ def variants(library: str) -> list[tuple[str, dict[str, Any]]]:
         if auxiliary:
             listed.append((name, {**auxiliary, "aux_logits": False}))
     return listed
+
+
+def _version(library: str) -> str:
+    """Return the version of a library; that of the zoo is a hash of its files."""
+    if library != "zoo":
+        return version(library)
+    files = sorted(Path(zoo.__path__[0]).glob("*.py"))
+    return mark(*(file.read_text("utf-8") for file in files))
 
 
 def _make(library: str, progress: Progress | None) -> list[Fingerprint]:

@@ -133,31 +133,39 @@ def mark(*parts: str) -> str:
 
 
 def take(architecture: str, arguments: Mapping[str, Any]) -> Fingerprint:
-    """Take the fingerprint of a network of torchvision or timm.
+    """Take the fingerprint of a network of torchvision, timm or the zoo.
 
-    Raises whatever its builder raises.
+    That of the zoo is as the arguments say, for its builders call classes and channels by other
+    names. Raises whatever the builder raises.
     """
     from repprobe.checkpoints.blueprint import blueprint
     from repprobe.checkpoints.recognition.pretrained import input_size
 
     def shapes(**more: int) -> Shapes:
-        given = {**arguments, "num_classes": CLASSES, **more}
-        return blueprint(lambda: builder(architecture)(**given))
+        return blueprint(lambda: builder(architecture)(**{**arguments, **more}))
 
-    try:
-        entries = shapes(in_chans=CHANNELS)
-    except Exception:  # some are made for three channels
+    if architecture.startswith("zoo:"):
         entries = shapes()
+    else:
+        try:
+            entries = shapes(num_classes=CLASSES, in_chans=CHANNELS)
+        except Exception:  # some are made for three channels
+            entries = shapes(num_classes=CLASSES)
     known = {k: tuple(s) for k, s in entries.items()}
     return Fingerprint(architecture, dict(arguments), input_size(architecture, arguments), known)
 
 
 def builder(architecture: str) -> Callable[..., Any]:
-    """Return what builds a named network of torchvision or timm from all its arguments."""
+    """Return what builds a named network of torchvision, timm or the zoo from its arguments."""
     from repprobe.checkpoints.builders import vision
+    from repprobe.zoo import registry
 
     library, _, name = architecture.partition(":")
-    make = {"torchvision": vision.make_torchvision, "timm": vision.make_timm}[library]
+    make = {
+        "torchvision": vision.make_torchvision,
+        "timm": vision.make_timm,
+        "zoo": registry.build,
+    }[library]
     return lambda **arguments: make(name, **arguments)
 
 

@@ -7,10 +7,10 @@ have then is read off as if the names had been there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
-from repprobe.checkpoints.recognition.fingerprints import FEWEST, core, order_marks
+from repprobe.checkpoints.recognition.fingerprints import FEWEST, core
 from repprobe.errors import UsageError
 from repprobe.zoo import registry
 from repprobe.zoo.registry import Shapes
@@ -24,13 +24,15 @@ def renamed_zoo(shapes: Shapes) -> list[tuple[str, dict[str, Any], dict[str, str
 
     Of those that compute the same, one; two or more differ in what they compute.
     """
+    from repprobe.checkpoints.recognition.catalogue import catalogue
     from repprobe.checkpoints.recognition.trace import expression
 
     if len(core(shapes)) < FEWEST:  # so few shapes may agree by chance
         return []
     found: dict[str | int, tuple[str, dict[str, Any], dict[str, str]]] = {}
-    for number, (name, own) in enumerate(_forms_like(shapes)):
-        keys = _lent(own, shapes)
+    for number, known in enumerate(catalogue("zoo")[0].ordered(shapes)):
+        name = known.architecture.removeprefix("zoo:")
+        keys = _lent(known.entries, shapes)
         arguments = _arguments(name, {key: tuple(shapes[k]) for key, k in keys.items()})
         if arguments is not None:
             size = (arguments["in_channels"], *_SIZE)
@@ -50,11 +52,6 @@ def _sized(shapes: Shapes) -> list[str]:
     return [key for key, shape in shapes.items() if len(shape)]
 
 
-def _forms_like(shapes: Shapes) -> Iterator[tuple[str, Shapes]]:
-    marks = order_marks(shapes)
-    return ((name, own) for name, own, known in _forms() if known & marks)
-
-
 def _arguments(name: str, shapes: Shapes) -> dict[str, Any] | None:
     """Read the arguments off shapes under the network's own names; None if it has others."""
     from repprobe.checkpoints.blueprint import blueprint
@@ -69,19 +66,7 @@ def _arguments(name: str, shapes: Shapes) -> dict[str, Any] | None:
     return guess if core(own) == core(shapes) else None
 
 
-@cache
-def _forms() -> list[tuple[str, Shapes, set[str]]]:
-    """Return the state dicts of the networks' usual forms, and what marks their order."""
-    from repprobe.checkpoints.blueprint import blueprint
-
-    made = []
-    for name, arguments in _usual():
-        own = blueprint(partial(registry.build, name, **arguments))
-        made.append((name, own, order_marks(own)))
-    return made
-
-
-def _usual() -> Iterator[tuple[str, dict[str, Any]]]:
+def usual_forms() -> Iterator[tuple[str, dict[str, Any]]]:
     """List the forms that have an order of their own; width and channels do not change it."""
     for depth in (*range(8, 63, 6), 110, 164, 200):
         for shortcut in ("A", "B"):

@@ -13,15 +13,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repprobe.checkpoints.reading.exported_archive import Archive
+from repprobe.checkpoints.reading.exported_archive import ProgramArchive
 from repprobe.checkpoints.reading.exported_arguments import Unread
 from repprobe.checkpoints.reading.exported_expressions import Unsafe
+from repprobe.checkpoints.reading.problems import ProblemError
 from repprobe.errors import CheckpointError, UnsafeCheckpointError
 
 if TYPE_CHECKING:
     from repprobe.checkpoints.reading.contents import Contents
     from repprobe.checkpoints.reading.exported_network import Network
-    from repprobe.checkpoints.reading.exported_schema import Program
+    from repprobe.checkpoints.reading.exported_records import Program
 
 _NOTE = "extra/repprobe.json"
 _ENDINGS = (".json", "archive_format", "version")
@@ -57,18 +58,18 @@ def read_exported(path: Path) -> Contents:
     from repprobe.checkpoints.reading.contents import Contents
 
     try:
-        with zipfile.ZipFile(path) as file:
-            module, program, left, note = _read(Archive(file, path.stat().st_size))
+        with path.open("rb") as file:
+            module, program, left, note = _read(ProgramArchive(file, path.stat().st_size))
     except Unsafe as err:
         raise UnsafeCheckpointError(
             f"'{path}' was refused and nothing of it ran: this exported program asks for {err}, "
             "and only arithmetic on tensors is admitted."
         ) from None
-    except Unread as err:
-        raise CheckpointError(f"'{path}' is an exported program that is not read: {err}.") from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, RecursionError, EOFError) as err:
-        reason = (str(err).strip().splitlines() or [type(err).__name__])[0][:120].rstrip(".")
-        raise CheckpointError(f"'{path}' is cut short or damaged ({reason}).") from None
+    except (Unread, ProblemError) as err:
+        reason = str(err) or "it is cut short or damaged"
+        raise CheckpointError(
+            f"'{path}' is an exported program that is not read: {reason}."
+        ) from None
     config: dict[str, Any] = {"input_shape": program.shape[1:]}
     if note:
         config["repprobe"] = note
@@ -78,7 +79,7 @@ def read_exported(path: Path) -> Contents:
     return Contents(data, digest, "torch.export", module, config, (*left, *program.notes))
 
 
-def _read(archive: Archive) -> tuple[Network, Program, list[str], dict[str, Any]]:
+def _read(archive: ProgramArchive) -> tuple[Network, Program, list[str], dict[str, Any]]:
     from repprobe.checkpoints.reading.exported_network import network
     from repprobe.checkpoints.reading.exported_run import Frame, lifted_names
     from repprobe.checkpoints.reading.exported_schema import program_of

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from repprobe.checkpoints.reading.archive import Archive
+from repprobe.checkpoints.reading.budget import Budget
 from repprobe.checkpoints.reading.exported_arguments import Unread, dtype_of, is_strided, short
 from repprobe.checkpoints.reading.exported_expressions import Unsafe
-from repprobe.checkpoints.reading.plain_json import MOST_BYTES, parse
-from repprobe.errors import CheckpointError, UnsafeCheckpointError
+from repprobe.checkpoints.reading.plain_json import parse
+from repprobe.checkpoints.reading.problems import ForeignError
+from repprobe.checkpoints.reading.settling import Settling
+from repprobe.checkpoints.reading.torch_zip import TorchArchive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_MOST_RECORDS = 100_000
 _CODE = re.compile(
     r".*\.(py|pyc|pyo|pyd|so|dll|dylib|o|a|c|cc|cpp|cu|cubin|ptx|h|sh|bat|exe|jar|js)(\.\d+)*",
     re.IGNORECASE,
 )
 _COMPILED = ("data/aotinductor/", "data/executorch/", "executorch/", "mtia/", "data/mtia/")
+_DOCUMENT = 24 * 2**20
+"""Bytes of JSON that are read at most: some thousand operators with the stacks of their calls."""
+
 _OLD = "serialized_exported_program.json"
 _KNOWN = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/\w+|models/[^/]+\.json|"
@@ -31,60 +34,46 @@ _KNOWN = re.compile(
 )
 
 
-class Archive:
-    """An archive whose directory has been checked.
+class ProgramArchive:
+    """The records of an exported program, in an archive whose directory has been checked.
 
     Attributes
     ----------
-    records : the names of its records, without the folder that all of them are in.
+    records : their names, without the folder that all of them are in.
     """
 
-    def __init__(self, file: zipfile.ZipFile, size: int) -> None:
-        """Check the directory of an archive of `size` bytes; raises `Unread` or `Unsafe`."""
-        infos = [info for info in file.infolist() if not info.is_dir()]
-        if len(infos) > _MOST_RECORDS:
-            raise Unread(f"it has {len(infos)} records")
-        if sum(info.file_size for info in infos) > size:
-            raise Unread("its records are larger than the file")
-        for info in infos:
-            parts = info.orig_filename.split("/")
-            if "" in parts or ".." in parts or "\\" in info.orig_filename:
-                raise Unsafe(f"a record outside of the archive ({short(info.orig_filename)})")
-            if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-                raise Unread("its records are compressed, which torch does not do")
-            if info.flag_bits & 1:
-                raise Unread("its records are encrypted")
-        tops = {info.filename.partition("/")[0] for info in infos}
-        top = f"{tops.pop()}/" if len(tops) == 1 and len(infos) > 1 else ""
-        self._file = file
-        self._infos = {info.filename.removeprefix(top): info for info in infos}
-        if len(self._infos) < len(infos):
-            raise Unread("two of its records have the same name")
-        self.records = list(self._infos)
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        """Check the directory of an archive of `size` bytes; raises as `Archive` does."""
+        self._archive = Archive(file, size)
+        names = list(self._archive.records)
+        if any(record.method for record in self._archive.records.values()):
+            raise Unread("its records are compressed, which torch does not do")
+        tops = {name.partition("/")[0] for name in names}
+        self._top = f"{tops.pop()}/" if len(tops) == 1 and len(names) > 1 else ""
+        self.records = [name.removeprefix(self._top) for name in names]
 
-    @property
-    def is_program(self) -> bool:
-        """Whether it is what `torch.export.save` or AOTInductor writes."""
-        form = self._infos.get("archive_format")
-        new = form is not None and form.file_size == 3 and self.read("archive_format") == b"pt2"
-        return new or {_OLD, "version"} <= self._infos.keys()
+    def read(self, name: str, most: int) -> bytes:
+        """Return a record; raises `Unread` if it is missing or larger than `most`."""
+        self._check_there(name)
+        size = self._archive.records[self._top + name].size
+        if size > most:
+            raise Unread(f"its record {short(name)} takes {size} bytes")
+        return self._archive.read(self._top + name, most)
 
-    def read(self, name: str, most: int | None = None) -> bytes:
-        """Return a record; raises `Unread` if it is missing, damaged or larger than `most`."""
-        info = self._infos.get(name)
-        if info is None:
+    def bytes_of(self, name: str) -> Tensor:
+        """Return the bytes of a record as a tensor; raises `Unread` if it is missing."""
+        self._check_there(name)
+        size = self._archive.records[self._top + name].size
+        return self._archive.tensor(self._top + name, size)
+
+    def _check_there(self, name: str) -> None:
+        if self._top + name not in self._archive.records:
             raise Unread(f"it lacks the record {short(name)}")
-        if most is not None and info.file_size > most:
-            raise Unread(f"its record {short(name)} takes {info.file_size} bytes")
-        try:
-            return self._file.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError):
-            raise Unread(f"its record {short(name)} is damaged") from None
 
     def json(self, name: str) -> Any:
         """Return what a record of JSON says."""
         try:
-            return parse(self.read(name, MOST_BYTES))
+            return parse(self.read(name, _DOCUMENT))
         except ValueError as err:
             raise Unread(f"its record {short(name)} is no JSON: {err}") from None
 
@@ -97,7 +86,7 @@ class Archive:
                 raise Unsafe(f"code ({short(name)})")
             if "custom_obj" in name:
                 raise Unsafe(f"a custom object ({short(name)})")
-        if "byteorder" in self._infos and self.read("byteorder", 16).strip() != b"little":
+        if "byteorder" in self.records and self.read("byteorder", 16).strip() != b"little":
             raise Unread("its numbers have their largest byte first")
         more = [n for n in self.records if not _KNOWN.fullmatch(n) and n != "extra/repprobe.json"]
         if not more:
@@ -107,7 +96,7 @@ class Archive:
 
     def program(self) -> tuple[Any, str]:
         """Return the program as it stands there, and the name it has in the archive."""
-        if _OLD in self._infos:
+        if _OLD in self.records:
             return self.json(_OLD), ""
         names = [n for n in self.records if n.startswith("models/") and n.endswith(".json")]
         if self.read("archive_version", 16).strip() != b"0":
@@ -133,18 +122,18 @@ class Archive:
         """Raise `Unsafe` for examples of inputs that ask to run something; none is used."""
         for name in self.records:
             examples = name.startswith("data/sample_inputs/") or "example_inputs" in name
-            if examples and self._infos[name].file_size:
+            if examples and len(self.bytes_of(name)):
                 self._unpickled(name)
 
     def _group(self, folder: str, model: str) -> dict[str, Tensor]:
         old = f"data/{folder}/{model}.pt"
-        if old in self._infos:
+        if old in self.records:
             return self._pickled(old)
         config = self.json(f"data/{folder}/{model}_{folder}_config.json")
         entries = config.get("config") if isinstance(config, dict) else None
         if not isinstance(entries, dict):
             raise Unread(f"its {folder} are not described")
-        bases: dict[str, Tensor] = {}
+        made: dict[Any, Tensor] = {}
         found = {}
         for name, entry in entries.items():
             path = entry.get("path_name") if isinstance(entry, dict) else None
@@ -154,11 +143,14 @@ class Archive:
             if entry.get("use_pickle") is not False:
                 found[name] = self._pickled_tensor(record)
             else:
-                found[name] = self._view(name, record, entry.get("tensor_meta"), bases)
+                found[name] = self._view(name, record, entry.get("tensor_meta"), made)
         return found
 
-    def _view(self, name: str, record: str, meta: Any, bases: dict[str, Tensor]) -> Tensor:
-        """Make a tensor of the bytes of a record, which several may share."""
+    def _view(self, name: str, record: str, meta: Any, made: dict[Any, Tensor]) -> Tensor:
+        """Make a tensor of the bytes of a record; those that are tied are one.
+
+        `made` has what was made before: bytes by their record, tensors by what describes them.
+        """
         import torch
 
         if not isinstance(meta, Mapping) or not is_strided(meta.get("layout")):
@@ -168,14 +160,9 @@ class Archive:
         [offset] = _numbers([meta.get("storage_offset")])
         if len(sizes) != len(strides) or len(sizes) > 32:
             raise Unread(f"the tensor {short(name)} has an impossible shape")
-        if record not in bases:
-            content = bytearray(self.read(record))
-            bases[record] = (
-                torch.frombuffer(content, dtype=torch.uint8)
-                if content
-                else (torch.empty(0, dtype=torch.uint8))
-            )
-        base = bases[record]
+        if record not in made:
+            made[record] = self.bytes_of(record)
+        base = made[record]
         count, last = 1, offset
         for size, stride in zip(sizes, strides, strict=True):
             count *= size
@@ -187,7 +174,10 @@ class Archive:
             if max(sizes) > 2**40:
                 raise Unread(f"the tensor {short(name)} has an impossible shape")
             return torch.empty(sizes, dtype=dtype)
-        return base.view(dtype).as_strided(sizes, strides, offset)
+        described = (record, dtype, tuple(sizes), tuple(strides), offset)
+        if described not in made:
+            made[described] = base.view(dtype).as_strided(sizes, strides, offset)
+        return made[described]
 
     def _pickled_tensor(self, record: str) -> Tensor:
         from torch import Tensor
@@ -208,23 +198,19 @@ class Archive:
         return dict(found)
 
     def _unpickled(self, record: str) -> Any:
-        """Read a record as a checkpoint of its own, under all that is checked there."""
-        from repprobe.checkpoints.reading import read
-
-        with TemporaryDirectory(prefix="repprobe-") as folder:
-            path = Path(folder) / "record.pt"
-            path.write_bytes(self.read(record))
-            try:
-                return read(path).data
-            except UnsafeCheckpointError as err:
-                raise Unsafe(f"{short(record)}, of which this is said: {_about(err)}") from None
-            except CheckpointError as err:
-                raise Unread(f"its record {short(record)} is not read: {_about(err)}") from None
-
-
-def _about(err: Exception) -> str:
-    """Return what an error says of a file without naming the file."""
-    return re.sub(r"^'[^']*'\s*", "", str(err)).rstrip(".")
+        """Read a record as a checkpoint of its own: tensors and plain values."""
+        content = self.bytes_of(record).numpy().tobytes()
+        try:
+            inside = TorchArchive(io.BytesIO(content), len(content))
+            if inside.is_script:
+                raise Unsafe(f"a TorchScript program ({short(record)})")
+            settling = Settling(inside.tensors)
+            found = settling.settle(inside.load(Budget()))
+        except ForeignError as err:
+            raise Unsafe(f"{short(str(err))} (in {short(record)})") from None
+        if settling.networks:
+            raise Unsafe(f"a pickled network ({short(record)})")
+        return found
 
 
 def _numbers(values: Any) -> list[int]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from repprobe.checkpoints.reading.exported_arguments import Ref, Unread
+from repprobe.checkpoints.reading.exported_records import Program, Step
 from repprobe.checkpoints.reading.exported_run import Frame
-from repprobe.checkpoints.reading.exported_schema import Program, Step
 from repprobe.checkpoints.reading.exported_tree import Call, Plan
 from repprobe.errors import CaptureError
 
@@ -181,10 +181,19 @@ class _Builder:
         return nn.Sequential() if used == set(children) else None
 
     def _order(self, root: Network) -> None:
-        """Put modules into the order in which they are called first."""
-        order = {path: place for place, path in enumerate(self._plan.calls)}
+        """Put modules into the order of the original network, as far as it is told.
+
+        Parameters stand in that order; modules without any come after those with.
+        """
+        owners = (where.split(".")[:-1] for _, where in self._program.tensors.values())
+        held = (".".join(way[:end]) for way in owners for end in range(1, len(way) + 1))
+        told = dict.fromkeys([*held, *self._program.modules, *self._plan.calls])
+        order = {path: place for place, path in enumerate(told)}
         for holder, module in root.named_modules():
             start = f"{holder}." if holder else ""
+            if isinstance(module, nn.Sequential):  # runs them in the order in which it has them
+                calls = enumerate(self._plan.calls)
+                order.update({p: i for i, p in calls if p.rpartition(".")[0] == holder})
             children = sorted(
                 module._modules.items(), key=lambda item: order.get(start + item[0], len(order))
             )

@@ -101,6 +101,15 @@ def find(target: str) -> Callable[..., Any] | None:
     return operator_ if isinstance(operator_, torch._ops.OpOverload) else None
 
 
+def makes_tensors(run: Callable[..., Any]) -> bool:
+    """Whether an operator makes tensors of numbers alone, and so has to be told on which device."""
+    schema = getattr(run, "_schema", None)
+    if schema is None:
+        return False
+    kinds = {argument.name: str(argument.type) for argument in schema.arguments}
+    return "device" in kinds and not any("Tensor" in kind for kind in kinds.values())
+
+
 def _view(self: Any, size: Any) -> Any:
     """View a tensor in another shape; what lies differently in memory than at export is copied."""
     return self.reshape(size)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from repprobe.checkpoints.reading.exported_arguments import DEVICE, Ref, Unread, references
-from repprobe.checkpoints.reading.exported_schema import Program, Step
+from repprobe.checkpoints.reading.exported_records import Program, Step
 
 if TYPE_CHECKING:
     from torch import nn

@@ -1,15 +1,23 @@
-"""An exported program as plain records, checked: names, operators, arguments, the order of both."""
+"""Checks an exported program as it stands in the file, and turns it into records."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from repprobe.checkpoints.reading import exported_operators as operators
-from repprobe.checkpoints.reading.exported_arguments import Ref, Unread, argument, references, short
+from repprobe.checkpoints.reading.exported_arguments import (
+    DEVICE,
+    Ref,
+    Unread,
+    argument,
+    references,
+    short,
+)
 from repprobe.checkpoints.reading.exported_expressions import Unsafe, check_expressions
+from repprobe.checkpoints.reading.exported_inlining import inlined
+from repprobe.checkpoints.reading.exported_records import Level, Program, Step
 
 if TYPE_CHECKING:
     import torch
@@ -18,73 +26,6 @@ MAJOR = 8
 """The version of the schema that is read: that of torch 2.6 and later."""
 
 MOST_STEPS = 20_000
-
-
-@dataclass(frozen=True)
-class Level:
-    """A call of a module that an operator belongs to: which, of which module, of what class."""
-
-    call: str
-    path: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operator with its arguments and the names of what it gives.
-
-    Attributes
-    ----------
-    arguments, keywords : plain values, `Ref`s and `DEVICE`, also inside lists.
-    results : a name, a list of names, or None per thing that it gives.
-    numeric : whether it gives sizes, not tensors.
-    stack : the calls of modules that it belongs to, from the outside in.
-    """
-
-    target: str
-    run: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    keywords: Mapping[str, Any]
-    results: tuple[str | list[str] | None, ...]
-    numeric: bool
-    stack: tuple[Level, ...]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Step:
-        return self  # nothing changes it, and it is known by what it is
-
-    def names(self) -> Iterator[str]:
-        """Yield the names of what it gives."""
-        for result in self.results:
-            yield from [result] if isinstance(result, str) else result or []
-
-    def uses(self) -> Iterator[str]:
-        """Yield the names of what it takes, in order."""
-        yield from references((self.arguments, list(self.keywords.values())))
-
-
-@dataclass(frozen=True)
-class Program:
-    """A checked program.
-
-    Attributes
-    ----------
-    source : the name of its one input; `shape` has None where a size is free.
-    tensors : name → (kind, where): "parameter", "buffer" or "loose buffer" with its dotted name
-        in the network, or "constant" with its name among the constants.
-    outputs : what it gives.
-    """
-
-    source: str
-    shape: tuple[int | None, ...]
-    hints: tuple[int, ...]
-    dtype: torch.dtype
-    tensors: Mapping[str, tuple[str, str]]
-    steps: tuple[Step, ...]
-    outputs: tuple[Any, ...]
-    notes: tuple[str, ...]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Program:
-        return self
 
 
 def program_of(document: Any) -> Program:
@@ -107,6 +48,8 @@ def program_of(document: Any) -> Program:
         )
     module = document["graph_module"]
     graph, signature = _entry(module, "graph", dict), _entry(module, "signature", dict)
+    if len(_entry(graph, "nodes", list)) > MOST_STEPS:
+        raise Unread(f"it has more than the {MOST_STEPS} operators that are read at most")
     check_expressions(document)
     if graph.get("custom_obj_values"):
         raise Unsafe(f"custom objects ({short(next(iter(graph['custom_obj_values'])))})")
@@ -120,7 +63,16 @@ def program_of(document: Any) -> Program:
             raise Unread(f"it gives '{short(name)}', which nothing makes")
     if any(step.keywords.get(key) is True for step in steps for key in ("training", "train")):
         notes = [*notes, "The program was exported in training mode."]
-    return Program(source, shape, hints, dtype, tensors, tuple(steps), outputs, tuple(notes))
+    modules = _modules(module.get("module_call_graph"))
+    return Program(
+        source, shape, hints, dtype, tensors, tuple(steps), outputs, modules, tuple(notes)
+    )
+
+
+def _modules(listed: Any) -> tuple[str, ...]:
+    entries = listed if isinstance(listed, list) else []
+    names = (entry.get("fqn") for entry in entries if isinstance(entry, dict))
+    return tuple(dict.fromkeys(n.partition("@")[0] for n in names if isinstance(n, str)))
 
 
 def _inputs(
@@ -184,13 +136,12 @@ def _shape(
 
 
 def _steps(graph: Mapping[str, Any], known: set[str], literals: Mapping[str, Any]) -> list[Step]:
-    nodes = _entry(graph, "nodes", list)
-    if len(nodes) > MOST_STEPS:
-        raise Unread(f"it has {len(nodes)} operators, more than the {MOST_STEPS} that are read")
     known = set(known)
     steps: list[Step] = []
     stack: tuple[Level, ...] = ()
-    for node in nodes:
+    for number, node in enumerate(inlined(_entry(graph, "nodes", list))):
+        if number >= MOST_STEPS:
+            raise Unread(f"it has more than the {MOST_STEPS} operators that are read at most")
         if not isinstance(node, dict):
             raise Unread("one of its operators is no object")
         target = _entry(node, "target", str)
@@ -230,6 +181,8 @@ def _step(
             keywords[name] = value
         else:
             raise Unread(f"an argument of {short(target)} has no name")
+    if operators.makes_tensors(run):
+        keywords["device"] = DEVICE
     results: list[str | list[str] | None] = []
     numeric = False
     for given in _entry(node, "outputs", list):
@@ -255,14 +208,14 @@ def _stack(node: Mapping[str, Any], before: tuple[Level, ...]) -> tuple[Level, .
     """
     metadata = node.get("metadata")
     text = metadata.get("nn_module_stack") if isinstance(metadata, dict) else None
-    if not isinstance(text, str):
-        return before
+    if not isinstance(text, str) or text.startswith("_empty_nn_module_stack"):
+        return before  # sizes, which torch puts in the place where they are needed first
     found = []
     for entry in text.split(";"):
         rest, _, kind = entry.rpartition(",")
         call, _, path = rest.partition(",")
         path = re.sub(r"^L\['self'\]\.?|^L__self__\.?|@\d+$", "", path)
-        if re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", path) and len(path) < 500:
+        if re.fullmatch(r"([A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*)?", path) and len(path) < 500:
             name = kind.rpartition(".")[2]
             found.append(Level(call, path, name if name.isidentifier() else "Module"))
     return tuple(found[:64])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from repprobe.checkpoints.reading.exported_arguments import references
-from repprobe.checkpoints.reading.exported_schema import Level, Program, Step
+from repprobe.checkpoints.reading.exported_records import Level, Program, Step
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ MOST_BYTES = 16 * 2**20
 
 def parse(content: bytes) -> Any:
     """Return what JSON in UTF-8 says; raises ValueError, with a few words, for anything else."""
+    collecting = gc.isenabled()
+    gc.disable()  # or it would look through a growing heap again and again
     try:
         return json.loads(content.decode(), object_pairs_hook=_once, parse_int=_number)
     except RecursionError:
@@ -22,6 +25,9 @@ def parse(content: bytes) -> Any:
         raise ValueError("it is not UTF-8") from None
     except json.JSONDecodeError as err:
         raise ValueError(f"{err.msg} at character {err.pos}") from None
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -44,6 +44,9 @@ _NOT_LAYERS = (
 _FORWARD_HOOKS = re.compile(r".*(forward|propagate|message|aggregate|update)(_pre)?_hooks.*")
 _PARTS = ("_parameters", "_buffers", "_modules")
 _MOST_RECURRENT_LAYERS = 1000
+_MOST_VALUES = 300_000
+_LARGEST_ARGUMENT = 1 << 16
+"""Of a function that layers call while they run: it could ask for any amount of memory."""
 
 
 class NotRebuiltError(ProblemError):
@@ -68,6 +71,7 @@ def rebuild(made: Made, tensors: Tensors) -> nn.Module:
 class _Rebuilding:
     def __init__(self, tensors: Tensors) -> None:
         self.tensors = tensors
+        self.left = _MOST_VALUES
         self.done: dict[int, Any] = {}
 
     def module(self, made: Made) -> nn.Module:
@@ -147,6 +151,9 @@ class _Rebuilding:
 
     def value(self, value: Any) -> Any:
         """Return what an attribute was, from its records."""
+        self.left -= 1
+        if self.left < 0:
+            raise NotRebuiltError(f"over {_MOST_VALUES} attributes")
         if id(value) in self.done:
             return self.done[id(value)]
         if isinstance(value, Made):
@@ -162,7 +169,8 @@ class _Rebuilding:
             items.extend(map(self.value, value))
             return items
         if type(value) in (tuple, set, frozenset):
-            return type(value)(map(self.value, value))
+            found = self.done[id(value)] = type(value)(map(self.value, value))
+            return found
         return self._leaf(value)
 
     def _key(self, key: Any) -> Any:
@@ -180,11 +188,12 @@ class _Rebuilding:
         if isinstance(value, Partial):
             if not isinstance(value.function, Name):
                 raise NotRebuiltError("a partial function of another form")
-            return partial(
-                _named(value.function),
-                *map(self.value, value.arguments),
-                **{str(k): self.value(v) for k, v in value.keywords.items()},
-            )
+            given = [self.value(argument) for argument in value.arguments]
+            named = {str(k): self.value(v) for k, v in value.keywords.items()}
+            for number in (*given, *named.values()):
+                if isinstance(number, int) and abs(number) > _LARGEST_ARGUMENT:
+                    raise NotRebuiltError(f"a partial function with the argument {number}")
+            return partial(_named(value.function), *given, **named)
         if isinstance(value, Bound):
             return self._method(value)
         if isinstance(value, Choice):

@@ -1,6 +1,7 @@
 """Whole pickled networks with something odd among their attributes."""
 
 import os
+from functools import partial
 
 import torch
 from torch import nn
@@ -30,4 +31,20 @@ def inspector_with_code(path, canary):
 
     layer = GCNConv(2, 2)
     layer.inspector._signature_dict["message"].param_dict["x_j"] = Reduced(os.system, touch(canary))
+    torch.save(layer, path)
+
+
+@harmless
+def laughs_among_the_attributes(path, canary):
+    layer = nn.Linear(2, 2)
+    layer.values = ()
+    for _ in range(60):
+        layer.values = (layer.values, layer.values)
+    torch.save(layer, path)
+
+
+@harmless
+def partial_of_terabytes(path, canary):
+    layer = nn.TransformerEncoderLayer(2, 1)
+    layer.activation = partial(nn.Linear, 1 << 40)
     torch.save(layer, path)

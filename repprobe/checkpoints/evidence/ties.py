@@ -67,8 +67,14 @@ def settle(
 ) -> Settled:
     """Choose the network whose own answers to clean training examples are likeliest.
 
-    Each has its best preprocessing. Those whose answers agree in every example are one; where
-    answers do not tell, the one is taken whose batch statistics lie nearest to the stored ones.
+    Each has its best preprocessing. Those whose answers agree in every example are one. Where
+    answers do not tell, the one is taken whose batch statistics lie nearest to the stored ones, or
+    else the first.
+
+    Parameters
+    ----------
+    models : the likeliest first.
+    examples : clean training examples that are taken; fewer of large images.
 
     Raises
     ------
@@ -96,14 +102,14 @@ def settle(
     best = found[leader[0]]
     certain = all(ruled_out(found[group[0]], best) for group in rest)
     by_statistics = False
-    open_ = [group for group in groups if chance(best, found[group[0]]) >= LIKELY]
-    if not certain and len(open_) > 1:
-        nearest = _nearest([group[0] for group in open_], found)
-        if nearest is not None:
-            by_statistics = True
-            leader = next(group for group in groups if group[0] == nearest)
-            rest = [group for group in groups if group is not leader]
-            best = found[nearest]
+    still = [group for group in groups if chance(best, found[group[0]]) >= LIKELY]
+    if not certain and len(still) > 1:
+        nearest = _nearest([group[0] for group in still], found)
+        by_statistics = nearest is not None
+        chosen = min(group[0] for group in still) if nearest is None else nearest
+        leader = next(group for group in groups if group[0] == chosen)
+        rest = [group for group in groups if group is not leader]
+        best = found[chosen]
     how = _sentence(leader, rest, found, failed, models, len(sample), certain, by_statistics)
     table = [_row(model, found.get(i), failed.get(i)) for i, model in enumerate(models)]
     same = tuple(tuple(group) for group in (leader, *rest))
@@ -166,7 +172,8 @@ def _sentence(
             text += f" (batch statistics {best.distance:.3g} off, not {second.distance:.3g})"
     if len(leader) > 1:
         others = ", ".join(models[i].architecture for i in leader[1:])
-        text += f"{',' if rest else ':'} {'and ' if rest else ''}{others} answers the same"
+        answer = "answers" if len(leader) == 2 else "answer"
+        text += f"{',' if rest else ':'} {'and ' if rest else ''}{others} {answer} the same"
     if failed:
         names = ", ".join(models[i].architecture for i in failed)
         text += f"; {names} cannot be run on these data"

@@ -226,7 +226,8 @@ def summary(rows: list[Row]) -> str:
 {markdown(header, lines)}
 Found on {EXAMPLES:,} clean training examples. *Points lost*: mean accuracy on 300 test examples \
 with the preprocessing it was learned with, less that with the one found. What agrees within 4 % \
-of a standard deviation counts as the same. Every network: `preprocessing.csv`.
+of a standard deviation counts as the same. The thresholds of \
+`find_preprocessing` were settled on these very networks. Every network: `preprocessing.csv`.
 
 Made by `python analyses/preprocessing.py`.
 """

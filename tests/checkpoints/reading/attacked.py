@@ -55,7 +55,7 @@ def reset():
 
 
 def main(folder):
-    """Build all, then read all, and print what became of each."""
+    """Build all, then read all, and print what became of each; seconds are the processor's."""
     global watching
     warnings.simplefilter("ignore")
     canary = folder / "canary"
@@ -70,7 +70,7 @@ def main(folder):
     for name in tables:
         events.clear()
         reset()
-        before, start = peak(), time.perf_counter()
+        before, start = peak(), time.process_time()
         watching = True
         error, bases, message = "", [], ""
         try:
@@ -84,7 +84,7 @@ def main(folder):
             "error": error,
             "bases": bases,
             "message": message,
-            "seconds": time.perf_counter() - start,
+            "seconds": time.process_time() - start,
             "memory": peak() - before,
             "events": list(events),
             "canary": canary.exists(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -58,6 +59,7 @@ def _undisturbed() -> Iterator[None]:
         yield
 
 
+@cache
 def _sets_values(func: Any) -> bool:
     """Whether a function writes into its first argument: `normal_`, `mul_`, `erfinv_`, …"""
     if getattr(func, "__module__", "") == "torch.nn.init":
@@ -88,13 +90,12 @@ class _WithoutInitialization(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        kwargs = dict(kwargs or {})
         if _sets_values(func):
-            target = args[0] if args else kwargs.get("tensor")
+            target = args[0] if args else (kwargs or {}).get("tensor")
             if isinstance(target, nn.Parameter) or (self.on_meta and _on_meta(target)):
                 return target
-        if self.on_meta and func in _FACTORIES and kwargs.get("device") is None:
-            kwargs["device"] = "meta"
+        if self.on_meta and func in _FACTORIES and (kwargs or {}).get("device") is None:
+            kwargs = {**(kwargs or {}), "device": "meta"}
             if func in _SIZED:  # on meta, filling is slower than it should be, and without effect
                 func = torch.empty
-        return func(*args, **kwargs)
+        return func(*args, **(kwargs or {}))

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from repprobe.checkpoints.recognition.catalogue import (
+    FORMAT,
     Catalogue,
     cache_folder,
     load_cached,
@@ -99,4 +100,4 @@ def _path() -> Path:
             parts.append(f"{package}-{version(package)}")
         except PackageNotFoundError:
             continue
-    return cache_folder() / f"{'-'.join(parts)}.expressions"
+    return cache_folder() / f"{'-'.join(parts)}-{FORMAT}.expressions"

@@ -132,6 +132,8 @@ class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = dict(kwargs or {})
         tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor)]
         if tensors and not any(t.is_meta for t in tensors) and not self._of_state(tensors):
+            if func._schema.is_mutable:  # what was written into has other values now
+                self.names.pop(id(tensors[0]), None)
             return func(*args, **kwargs)  # on known values alone: its result is one, too
         operation, text = self._operation(func, args, kwargs)
         if "device" in kwargs and tensors:

@@ -55,8 +55,8 @@ class Net:
     words: str
 
 
-def draw(seed: int) -> Net:
-    """Draw a net from the seed, and train it."""
+def draw(seed: int, path: Path) -> Net:
+    """Draw a net from the seed, and train it; its state dict is kept at `path`."""
     import torch
 
     rng = np.random.default_rng(seed)
@@ -66,7 +66,12 @@ def draw(seed: int) -> Net:
     torch.manual_seed(seed)
     layers, words = layers_of(rng, channels, side)
     module = under_names(rng, layers)
-    train(module, data, preprocessing, seed)
+    if path.exists():
+        module.load_state_dict(torch.load(path, weights_only=True))
+    else:
+        train(module, data, preprocessing, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(module.state_dict(), path)
     place = f"{data.name} {channels}×{side}×{side}"
     return Net(module.eval(), data, preprocessing, f"{place}: {words}")
 
@@ -218,10 +223,8 @@ def recovered(seed: int) -> list[Row]:
     from repprobe.checkpoints.recovery import hypotheses, settle
     from repprobe.errors import CheckpointError
 
-    net = draw(seed)
     path = RUNS / f"{seed}.pt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(net.module.state_dict(), path)
+    net = draw(seed, path)
     tensors = torch.load(path, weights_only=True)
     shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     rows = np.arange(len(net.data.test))

@@ -25,7 +25,7 @@ RARITY = {
 }
 """Activation → how surprising it is; a number is the slope of a leaky ReLU."""
 
-MIXED = 4.0
+MIXED = 5.0
 """Surprise at a second activation, or a second kind of pooling, in the same network."""
 
 IDENTITY = "identity"

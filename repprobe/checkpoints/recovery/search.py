@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from repprobe.checkpoints.recovery.chain import Weighted
@@ -10,16 +11,18 @@ from repprobe.checkpoints.recovery.geometry import Geometry
 from repprobe.checkpoints.recovery.hypothesis import IDENTITY, ORDERS, RARITY, Hypothesis
 from repprobe.checkpoints.recovery.trials import Bench, Candidate, Trial
 
-FEW, SOME, MORE = 64, 256, 1000
+FEW, SOME, MORE = 48, 192, 768
 """Examples of the three heats."""
 
-GEOMETRIES, KEPT_GEOMETRIES, CLIMBERS, ROUNDS, NEIGHBOURS = 300, 24, 3, 4, 40
+GEOMETRIES, KEPT_GEOMETRIES, CLIMBERS, ROUNDS, NEIGHBOURS = 240, 20, 3, 3, 25
 
-WORK = 1.5e6
-"""Multiplications per example of a network for which that many hypotheses are tried; of larger
-ones fewer are."""
+LEAST_EXAMPLES, LEAST_GEOMETRIES = 32, 30
 
-FINALISTS = 12
+WORK = 1e6
+"""Multiplications per example of a network for which these numbers are meant; of a larger one
+fewer hypotheses are tried, on fewer examples, but never fewer than the least."""
+
+FINALISTS = 8
 
 MIXABLE = ("relu", "tanh", "sigmoid", "gelu", IDENTITY)
 """Activations that a layer may have where the others have another."""
@@ -38,21 +41,21 @@ def race(
     work : multiplications per example of the first geometry.
     """
     slots = Slots(chain)
-    scale = min(1.0, (WORK / max(work, 1.0)) ** 0.5)
-    started = geometries[: max(30, int(GEOMETRIES * scale))]
+    scale = scaled_down(work)
+    few, some, more = (max(LEAST_EXAMPLES, int(n * scale)) for n in (FEW, SOME, MORE))
+    started = geometries[: max(LEAST_GEOMETRIES, int(GEOMETRIES * scale))]
     places = range(len(bench.preprocessings))
-    first_two = [p for p in (0, len(places) - 1) if p in places]
+    first_two = {0, len(places) - 1}
     heat = bench.run(
         (
-            Candidate(hypothesis, p)
+            Candidate(slots.tied(geometry, act, pool), p)
             for geometry in started
             for act, pool in (("relu", "max"), ("tanh", "avg"))
-            for hypothesis in [slots.tied(geometry, act, pool)]
             for p in first_two
         ),
-        FEW,
+        few,
     )
-    kept = _geometries(heat, max(8, int(KEPT_GEOMETRIES * scale)))
+    kept = _geometries(heat, KEPT_GEOMETRIES)
     heat = bench.run(
         (
             Candidate(slots.tied(geometry, act, pool), p)
@@ -61,34 +64,29 @@ def race(
             for pool in slots.pool_kinds(geometry)
             for p in places
         ),
-        FEW,
+        few,
     )
     best = [trial.candidate for trial in heat[: 3 * CLIMBERS]]
-    heat = bench.run(
-        [*best, *(c for one in best for c in slots.other_activations(one, RARITY))],
-        SOME,
-    )
-    return climb(heat, geometries, slots, bench)
-
-
-def climb(
-    heat: list[Trial], geometries: Sequence[Geometry], slots: Slots, bench: Bench
-) -> list[Trial]:
-    """Change one thing of the best at a time, until nothing is better."""
+    heat = bench.run((c for one in best for c in slots.other_activations(one)), some)
     known = {trial.candidate: trial for trial in heat}
     opened: set[Candidate] = set()
     for _ in range(ROUNDS):
-        leaders = sorted(known.values(), key=lambda t: t.cost)[:CLIMBERS]
-        new = [t.candidate for t in leaders if t.candidate not in opened]
-        if not new:
-            break
+        new = [c for c in _leaders(known)[:CLIMBERS] if c not in opened]
         opened.update(new)
-        around = {
-            c for one in new for c in slots.neighbours(one, geometries, len(bench.preprocessings))
-        }
-        known.update({t.candidate: t for t in bench.run(around - known.keys(), SOME)})
-    leaders = sorted(known.values(), key=lambda t: t.cost)
-    return bench.run([t.candidate for t in leaders[: 2 * FINALISTS]], MORE)
+        around = {c for one in new for c in slots.neighbours(one, geometries, len(places))}
+        known.update({t.candidate: t for t in bench.run(around - known.keys(), some)})
+    mixed = set(slots.mixed(_leaders(known)[0])) - known.keys()
+    known.update({t.candidate: t for t in bench.run(mixed, some)})
+    return bench.run(_leaders(known)[: 2 * FINALISTS], more)
+
+
+def scaled_down(work: float) -> float:
+    """Return the share of examples and of geometries that a network of that size is given."""
+    return min(1.0, math.pow(WORK / max(work, 1.0), 0.75))
+
+
+def _leaders(known: dict[Candidate, Trial]) -> list[Candidate]:
+    return sorted(known, key=lambda candidate: known[candidate].cost)
 
 
 class Slots:
@@ -107,28 +105,35 @@ class Slots:
     def pool_kinds(self, geometry: Geometry) -> tuple[str, ...]:
         return ("max", "avg") if any(p.pool is not None for p in geometry.places) else ("max",)
 
-    def other_activations(self, one: Candidate, names: Iterable[str]) -> Iterator[Candidate]:
-        """Yield the candidate with other activations, the same everywhere."""
-        for act in names:
+    def other_activations(self, one: Candidate) -> Iterator[Candidate]:
+        """Yield the candidate with every activation, the same everywhere."""
+        for act in RARITY:
             acts = (act,) * self.activations
             yield replace(one, hypothesis=replace(one.hypothesis, activations=acts))
 
-    def neighbours(
-        self, one: Candidate, geometries: Sequence[Geometry], preprocessings: int
-    ) -> Iterator[Candidate]:
-        """Yield what differs from a candidate in one thing."""
+    def mixed(self, one: Candidate) -> Iterator[Candidate]:
+        """Yield the candidate with another activation, or pooling, in one layer."""
         own = one.hypothesis
-        yield from self.other_activations(one, RARITY)
-        for p in range(preprocessings):
-            yield replace(one, preprocessing=p)
         for i in range(self.activations):
             for act in MIXABLE:
                 acts = (*own.activations[:i], act, *own.activations[i + 1 :])
                 yield replace(one, hypothesis=replace(own, activations=acts))
-        for pools in _pool_changes(own.pools):
-            yield replace(one, hypothesis=replace(own, pools=pools))
-        orders = ORDERS if self.has_norm else ("nap", "pna")
-        for order in orders:
+        for i, kind in enumerate(own.pools):
+            if kind:
+                pools = (*own.pools[:i], _OTHER[kind], *own.pools[i + 1 :])
+                yield replace(one, hypothesis=replace(own, pools=pools))
+
+    def neighbours(
+        self, one: Candidate, geometries: Sequence[Geometry], preprocessings: int
+    ) -> Iterator[Candidate]:
+        """Yield what differs from a candidate in one thing, the same in all its layers."""
+        own = one.hypothesis
+        yield from self.other_activations(one)
+        for p in range(preprocessings):
+            yield replace(one, preprocessing=p)
+        pools = tuple(_OTHER.get(kind, "") for kind in own.pools)
+        yield replace(one, hypothesis=replace(own, pools=pools))
+        for order in ORDERS if self.has_norm else ("nap", "pna"):
             yield replace(one, hypothesis=replace(own, order=order))
         for geometry in _near(own.geometry, geometries):
             pools = tuple(
@@ -138,18 +143,13 @@ class Slots:
             yield replace(one, hypothesis=replace(own, geometry=geometry, pools=pools))
 
 
+_OTHER = {"max": "avg", "avg": "max"}
+
+
 def _geometries(heat: Sequence[Trial], count: int) -> list[Geometry]:
     """Return the geometries of the best trials, each once."""
     found = dict.fromkeys(trial.candidate.hypothesis.geometry for trial in heat)
     return list(found)[:count]
-
-
-def _pool_changes(pools: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    other = {"max": "avg", "avg": "max", "": ""}
-    yield tuple(other[kind] for kind in pools)
-    for i, kind in enumerate(pools):
-        if kind:
-            yield (*pools[:i], other[kind], *pools[i + 1 :])
 
 
 def _kind(pools: tuple[str, ...]) -> str:

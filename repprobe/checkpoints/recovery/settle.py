@@ -7,19 +7,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from repprobe.checkpoints.preprocessing import NAMED, Preprocessing
 from repprobe.checkpoints.recovery.hypotheses import Hypotheses
 from repprobe.checkpoints.recovery.recovered import Recovered, Rival
 from repprobe.checkpoints.recovery.running import Runner
-from repprobe.checkpoints.recovery.search import FINALISTS, race
+from repprobe.checkpoints.recovery.search import FINALISTS, race, scaled_down
 from repprobe.checkpoints.recovery.trials import LEAST_LOSS, UNCOMMON, Bench, Trial
 from repprobe.data.dataset import Data
 from repprobe.errors import CheckpointError
 
-EXAMPLES = 4000
-"""Training examples that are looked at, at most."""
+EXAMPLES, LEAST_EXAMPLES = 3000, 1000
+"""Training examples that are looked at, at most; of large networks fewer, down to the least."""
+
+MOMENTS, BLOCK = 50_000_000, 2048
+"""Values that the data's own mean and standard deviation are taken of, at most; inputs at once."""
 
 EQUAL = 1e-4
 """Outputs are the same where they differ by at most this share of their standard deviation."""
@@ -59,8 +63,9 @@ def settle(
         The data are of no use here, or under no hypothesis does the network tell classes apart.
     """
     _check(found, data)
-    raw, labels = _sample(data, seed)
-    ways = _ways(preprocessings, found, raw, data.unit)
+    examples = max(LEAST_EXAMPLES, int(EXAMPLES * scaled_down(found.work)))
+    raw, labels = _sample(data, examples, seed)
+    ways = _ways(preprocessings, found.channels, data)
     x = Preprocessing("", (), (), channels=found.channels).arrange(raw)
     bench = Bench(Runner(found.chain, tensors), x, labels, data.unit, ways)
     heat = race(found.geometries, found.chain, bench, found.work)
@@ -105,9 +110,9 @@ def _check(found: Hypotheses, data: Data) -> None:
         )
 
 
-def _sample(data: Data, seed: int) -> tuple[Tensor, np.ndarray]:
+def _sample(data: Data, examples: int, seed: int) -> tuple[Tensor, NDArray[np.int64]]:
     """Return raw training inputs in random order, as float32, and their labels."""
-    order = np.random.default_rng(seed).permutation(len(data.train))[:EXAMPLES]
+    order = np.random.default_rng(seed).permutation(len(data.train))[:examples]
     rows = np.sort(order)
     raw = data.train.inputs(rows)
     assert isinstance(raw, np.ndarray)
@@ -116,27 +121,40 @@ def _sample(data: Data, seed: int) -> tuple[Tensor, np.ndarray]:
     return torch.from_numpy(raw[back].astype(np.float32)), labels
 
 
-def _ways(
-    given: Sequence[Preprocessing] | None, found: Hypotheses, raw: Tensor, unit: float
-) -> list[Preprocessing]:
+def _ways(given: Sequence[Preprocessing] | None, channels: str, data: Data) -> list[Preprocessing]:
     """Return the preprocessings; the data's own mean and standard deviation come last."""
     if given is not None:
         return list(given)
-    prefix = f"{found.channels}:" if found.channels else ""
-    arranged = Preprocessing("", (), (), channels=found.channels).arrange(raw) / unit
-    channels = arranged.shape[1] if arranged.ndim == 4 else 1
-    names = [name for name in NAMED if len(NAMED[name][0]) in (1, channels)]
+    prefix = f"{channels}:" if channels else ""
+    mean, std = _own_moments(Preprocessing("", (), (), channels=channels), data)
+    names = [name for name in NAMED if len(NAMED[name][0]) in (1, len(mean))]
     names.sort(key=lambda name: name != "unit")
-    axes = (0, 2, 3) if arranged.ndim == 4 else tuple(range(arranged.ndim))
-    variance, mean = torch.var_mean(arranged, axes, correction=0)
-    own = "/".join(
-        ",".join(f"{v:.4f}" for v in side.reshape(-1).tolist())
-        for side in (mean, variance.sqrt().clamp(min=1e-4))
-    )
+    own = "/".join(",".join(f"{v:.4f}" for v in side) for side in (mean, std))
     return [
         Preprocessing.parse(f"{prefix}{name}", found="candidate")
         for name in dict.fromkeys([*names, "none", own])
     ]
+
+
+def _own_moments(way: Preprocessing, data: Data) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of the training part, per channel where it has any.
+
+    Of a part of more than `MOMENTS` values as many are taken.
+    """
+    most = max(1, MOMENTS // math.prod(data.input_shape))
+    rows = np.sort(np.random.default_rng(0).permutation(len(data.train))[:most])
+    sums: list[tuple[float, Tensor, Tensor]] = []
+    for start in range(0, len(rows), BLOCK):
+        part = data.train.inputs(rows[start : start + BLOCK])
+        assert isinstance(part, np.ndarray)
+        x = way.arrange(torch.from_numpy(part.astype(np.float32))).double() / data.unit
+        axes = (0, 2, 3) if x.ndim == 4 else tuple(range(x.ndim))
+        sums.append((len(x) / len(rows), x.mean(axes), x.square().mean(axes)))
+    mean = sum(share * one for share, one, _ in sums)
+    square = sum(share * two for share, _, two in sums)
+    assert isinstance(mean, Tensor) and isinstance(square, Tensor)
+    std = (square - mean.square()).clamp(min=1e-8).sqrt()
+    return mean.reshape(-1).tolist(), std.reshape(-1).tolist()
 
 
 def _final(heat: Sequence[Trial], bench: Bench) -> list[Trial]:
@@ -148,13 +166,21 @@ def _final(heat: Sequence[Trial], bench: Bench) -> list[Trial]:
 
 
 def _chosen(final: Sequence[Trial]) -> Trial:
-    """Return the commonest that no rarer one beats by more than chance and its rarity."""
+    """Return the commonest that no rarer one beats by more than chance and its rarity.
+
+    It has to beat it with the logits as they are and with the best factor on them, too: networks
+    that know their examples by heart gain by whatever makes their logits larger.
+    """
     ranked = sorted(_agreeing(final), key=lambda t: t.candidate.hypothesis.surprise)
     best = ranked[0]
     for other in ranked[1:]:
         rarer = other.candidate.hypothesis.surprise - best.candidate.hypothesis.surprise
-        nats, error = _lead(other, best)
-        if nats - error > UNCOMMON * rarer * max(best.loss, LEAST_LOSS):
+        asked = UNCOMMON * rarer * max(best.loss, LEAST_LOSS)
+        leads = (
+            _lead(other.losses, best.losses),
+            _lead(other.rescaled, best.rescaled),
+        )
+        if all(nats - error > asked for nats, error in leads):
             best = other
     return best
 
@@ -165,9 +191,9 @@ def _agreeing(final: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in final if trial.mismatch <= 1.5 * least + 0.01]
 
 
-def _lead(one: Trial, other: Trial) -> tuple[float, float]:
-    """Return by how many nats one trial beats another, and the standard error of that."""
-    gain = other.losses - one.losses
+def _lead(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
+    """Return by how many nats the first losses are lower, and the standard error of that."""
+    gain = other - one
     return float(gain.mean()), float(gain.std(ddof=1)) / math.sqrt(len(gain))
 
 
@@ -177,7 +203,7 @@ def _same(one: Trial, other: Trial) -> bool:
 
 
 def _rival(trial: Trial, best: Trial, bench: Bench, found: Hypotheses) -> Rival:
-    nats, error = _lead(best, trial)
+    nats, error = _lead(best.losses, trial.losses)
     return Rival(
         layers=trial.candidate.hypothesis.layers(found.chain),
         preprocessing=bench.preprocessings[trial.candidate.preprocessing],

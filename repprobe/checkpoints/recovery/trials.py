@@ -18,13 +18,16 @@ from repprobe.checkpoints.recovery.running import Outcome, Runner
 SHARPNESS = torch.linspace(-2, 2, 17).exp()
 """Factors on the logits among which the best one is taken for `Trial.search_loss`."""
 
+BATCH = 256
+"""Examples that are run at once; batches of fewer would blur the moments at the norms."""
+
 MISMATCH_WEIGHT = 0.3
 """Nats that a mismatch of 1 at the batch norms costs, while hypotheses are searched."""
 
 UNCOMMON = 0.01
 """Share of its loss by which a hypothesis has to be better for each unit of surprise."""
 
-LEAST_LOSS = 0.1
+LEAST_LOSS = 0.3
 """What smaller losses count as here: networks that know their examples by heart lose little by
 what matters elsewhere."""
 
@@ -45,6 +48,7 @@ class Trial:
     ----------
     candidate : what was tried.
     losses : (n,) float64, cross-entropy of each example, in nats.
+    rescaled : (n,) float64, the same with the best factor on the logits.
     right : (n,) bool, whether its likeliest class is the true one.
     mismatch : mean over the batch norms; see `Outcome`. 0 where there are none.
     search_loss : the mean cross-entropy with the best factor on the logits, and what the norms
@@ -54,6 +58,7 @@ class Trial:
 
     candidate: Candidate
     losses: NDArray[np.float64]
+    rescaled: NDArray[np.float64]
     right: NDArray[np.bool_]
     mismatch: float
     search_loss: float
@@ -117,16 +122,24 @@ class Bench:
                 continue
             x = preprocessing.scale(self.raw[:count].clone(), self.unit)
             steps = [c.hypothesis.ops(self.runner.chain) for c in mine]
-            for i, outcome in self.runner.run(x, steps):
-                trial = _judge(mine[i], outcome, labels)
+            parts: dict[int, list[Outcome]] = {}
+            for start in range(0, count, BATCH):
+                for i, outcome in self.runner.run(x[start : start + BATCH], steps):
+                    parts.setdefault(i, []).append(outcome)
+            for i, outcomes in parts.items():
+                trial = _judge(mine[i], outcomes, labels)
                 if trial is not None:
                     found.append(trial)
         return sorted(found, key=lambda trial: trial.cost)
 
 
-def _judge(candidate: Candidate, outcome: Outcome, labels: Tensor) -> Trial | None:
-    output = outcome.output
-    if output is None or output.ndim != 2 or not output.isfinite().all():
+def _judge(candidate: Candidate, outcomes: Sequence[Outcome], labels: Tensor) -> Trial | None:
+    """Judge what came out, batch by batch; None where nothing did, or what is no answer."""
+    outputs = [outcome.output for outcome in outcomes if outcome.output is not None]
+    if len(outputs) < len(outcomes):
+        return None
+    output = torch.cat(outputs)
+    if output.ndim != 2 or not output.isfinite().all():
         return None
     if output.shape[1] <= int(labels.max()):
         return None
@@ -135,13 +148,16 @@ def _judge(candidate: Candidate, outcome: Outcome, labels: Tensor) -> Trial | No
     sharpened = F.cross_entropy(
         factors.flatten(0, 1), labels.repeat(len(SHARPNESS)), reduction="none"
     )
-    best = float(sharpened.view(len(SHARPNESS), -1).mean(1).min())
-    mismatch = float(np.mean(outcome.mismatch)) if outcome.mismatch else 0.0
+    sharpened = sharpened.view(len(SHARPNESS), -1)
+    rescaled = sharpened[int(sharpened.mean(1).argmin())]
+    told = [outcome.mismatch for outcome in outcomes if outcome.mismatch]
+    mismatch = float(np.mean(told)) if told else 0.0
     return Trial(
         candidate,
         losses.double().numpy(),
+        rescaled.double().numpy(),
         (output.argmax(1) == labels).numpy(),
         mismatch,
-        best + MISMATCH_WEIGHT * min(mismatch, 5.0),
+        float(rescaled.mean()) + MISMATCH_WEIGHT * min(mismatch, 5.0),
         output,
     )

@@ -157,9 +157,12 @@ def _tensors(file: Path) -> Mapping[str, Any]:
     if file.suffix == ".safetensors":
         state: Any = read_safetensors(file)["state_dict"]
     else:
-        from repprobe.checkpoints.state_dict import find_state_dict
+        from repprobe.checkpoints.places import candidates, tensors_of
 
-        state = find_state_dict(_read(file).data, str(file)).tensors
+        found = candidates(_read(file).data)
+        if not found:
+            raise CheckpointError(f"the shard '{file}' holds no tensors.")
+        state = tensors_of(found[0].values)
     assert isinstance(state, Mapping)
     return state
 

@@ -1,4 +1,4 @@
-"""Builds every file of `attacks_other` in a folder and reads each, watched; JSON for each.
+"""Builds every file of `attacks_other` and `attacks_exported` in a folder and reads each, watched; JSON for each.
 
     python attacked_other.py FOLDER
 
@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 
 import attacked
-import attacks_other
+import attacks_exported
 import valid_other
 
 from repprobe.checkpoints.reading import read
@@ -23,14 +23,14 @@ def main(folder):
     warnings.simplefilter("ignore")
     canary = folder / "canary"
     built = {}
-    for name, build in {**valid_other.VALID, **attacks_other.ATTACKS}.items():
+    for name, build in {**valid_other.VALID, **attacks_exported.ATTACKS}.items():
         (folder / name).mkdir()
-        given = (canary,) if name in attacks_other.ATTACKS else ()
+        given = (canary,) if name in attacks_exported.ATTACKS else ()
         built[name] = build(folder / name, *given)
     for name in valid_other.VALID:  # what reading imports is imported before it is watched
         read(built[name])
     sys.addaudithook(attacked.watch)
-    for name in attacks_other.ATTACKS:
+    for name in attacks_exported.ATTACKS:
         attacked.events.clear()
         attacked.reset()
         before, start = attacked.peak(), time.perf_counter()

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import attacks_other
+import attacks_exported
 import pytest
 
 HERE = Path(__file__).parent
@@ -20,7 +20,7 @@ def outcomes(tmp_path_factory):
     return {found["name"]: found for found in map(json.loads, done.stdout.splitlines())}
 
 
-@pytest.mark.parametrize("name", sorted(attacks_other.ATTACKS))
+@pytest.mark.parametrize("name", sorted(attacks_exported.ATTACKS))
 def test_it_is_refused_in_one_line(outcomes, name):
     found = outcomes[name]
     assert "CheckpointError" in found["bases"], found
@@ -29,7 +29,7 @@ def test_it_is_refused_in_one_line(outcomes, name):
     assert name in found["message"]
 
 
-@pytest.mark.parametrize("name", sorted(attacks_other.ATTACKS))
+@pytest.mark.parametrize("name", sorted(attacks_exported.ATTACKS))
 def test_it_has_no_effect_and_takes_little(outcomes, name):
     found = outcomes[name]
     assert found["events"] == []

@@ -32,6 +32,13 @@ def test_shards_are_read_in_the_order_of_the_index(tmp_path, build, kind):
     assert read(next(tmp_path.glob("*.index.json"))).sha256 == contents.sha256
 
 
+def test_shards_of_torch_keep_their_types(tmp_path):
+    torch.save({"w": torch.ones(2).half()}, tmp_path / "a.bin")
+    index = tmp_path / "pytorch_model.bin.index.json"
+    index.write_text('{"weight_map": {"w": "a.bin"}}')
+    assert read_index(index).data["state_dict"]["w"].dtype == torch.float16
+
+
 def test_the_digest_is_that_of_all_shards(tmp_path):
     contents = read_index(valid.shards(tmp_path))
     whole = b"".join(p.read_bytes() for p in sorted(tmp_path.glob("*.safetensors")))

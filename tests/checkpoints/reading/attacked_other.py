@@ -1,4 +1,4 @@
-"""Builds every file of `attacks_other` and `attacks_exported` in a folder and reads each, watched; JSON for each.
+"""Builds every file of `attacks_other` in a folder and reads each, watched; JSON for each.
 
     python attacked_other.py FOLDER
 

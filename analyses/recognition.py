@@ -126,20 +126,31 @@ def trial(architecture: str) -> list[Row]:
 
 
 def with_random_weights(architecture: str, seed: int) -> nn.Module:
-    """Build a network whose every weight and statistic is random, so that each one counts."""
+    """Build a network whose every weight and statistic is random, so that each one counts.
+
+    Only weights are set: constants that it makes for itself stay.
+    """
     import torch
 
-    from repprobe.checkpoints.architectures import build_fresh
+    from repprobe.checkpoints.blueprint import build_uninitialized
+    from repprobe.checkpoints.recognition.fingerprints import builder, is_derived
 
-    torch.manual_seed(seed)
-    network = build_fresh(architecture, {"num_classes": CLASSES}).eval()
-    for key, tensor in network.state_dict().items():
-        if not tensor.is_floating_point() or tensor.numel() == 0:
+    network = build_uninitialized(lambda: builder(architecture)(num_classes=CLASSES)).eval()
+    drawn = torch.randn(2**20 + 7, generator=torch.Generator().manual_seed(seed)).repeat(2)
+    for place, (key, tensor) in enumerate(network.state_dict().items()):
+        if not tensor.is_floating_point() or is_derived(key) or not tensor.numel():
             continue
-        if key.endswith("running_var"):
-            tensor.uniform_(0.5, 1.5)
-        elif tensor.ndim < 2 or tensor.std() < 1e-4:
-            tensor.copy_(0.5 * tensor.clamp(-1, 1) + 0.1 * torch.randn_like(tensor))
+        noise = drawn[7919 * place % 2**20 :]
+        if len(noise) < tensor.numel():
+            noise = noise.repeat(-(-tensor.numel() // len(noise)))
+        values = noise[: tensor.numel()].view(tensor.shape)
+        last = key.rpartition(".")[2]
+        if last == "running_var":
+            tensor.copy_(0.5 + values.abs())
+        elif tensor.ndim >= 2:
+            tensor.copy_(values * (tensor.numel() / len(tensor)) ** -0.5)
+        else:
+            tensor.copy_(0.1 * values + (last in ("weight", "gamma", "gain", "scale")))
     return network
 
 

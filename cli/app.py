@@ -11,6 +11,7 @@ import typer
 
 from .demo import demo
 from .fix import fix
+from .inspect import inspect as inspect_command
 from .layers import layers
 from .train import train
 
@@ -44,7 +45,7 @@ def _flowing(text: str) -> str:
     return "\n\n".join(" ".join(p.split()) for p in inspect.cleandoc(text).split("\n\n"))
 
 
-for _command in (layers, fix, train, demo):
+for _command in (layers, fix, train, inspect_command, demo):
     app.command(help=_flowing(_command.__doc__ or ""))(_interruptible(_command))
 
 # The base of all complaints about the command line: where it stands depends on the version.

@@ -79,8 +79,13 @@ def _needed(fix: Fix, arch_args: Sequence[str]) -> list[str]:
     if settings["arch"] and (keeps or ".py:" in settings["arch"]):  # no file runs of itself
         options += ["--arch", settings["arch"]]
         options += [word for argument in arch_args for word in ("--arch-arg", argument)]
-    if settings["preprocess"] and keeps:
-        options += ["--preprocess", settings["preprocess"]]
+    for option in ("entry", "classes"):
+        if settings[option] and (keeps or option == "classes"):
+            options += [f"--{option}", settings[option]]
+    if keeps and settings["trust"]:
+        options.append("--trust")
+    if keeps and model.preprocessing.found not in ("checkpoint", "config", "default"):
+        options += ["--preprocess", model.preprocessing.name]
     size = settings["image_size"]
     if size is not None and (model.origin is None or model.origin.image_size != size):
         options += ["--image-size", str(size)]

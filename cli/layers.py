@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 ModelArgument = Annotated[
     list[Path],
     typer.Argument(
-        metavar="MODEL…", help="Checkpoint files: torch or safetensors.", show_default=False
+        metavar="MODEL…",
+        help="Checkpoint files, or folders of Hugging Face.",
+        show_default=False,
     ),
 ]
 ListOption = Annotated[
@@ -46,8 +48,11 @@ def layers(
     data: o.DataOption,
     arch: o.ArchOption = None,
     arch_arg: o.ArchArgOption = None,
+    entry: o.EntryOption = None,
+    trust: o.TrustOption = False,
     preprocess: o.PreprocessOption = None,
     image_size: o.ImageSizeOption = None,
+    classes: o.ClassesOption = None,
     patterns: o.LayersOption = None,
     list_only: ListOption = False,
     pool: o.PoolOption = "auto",
@@ -79,8 +84,11 @@ def layers(
     settings: dict[str, Any] = {
         "arch": arch,
         "arch_args": o.parse_arguments(arch_arg),
+        "entry": entry,
+        "trust": trust,
         "preprocess": preprocess,
         "image_size": image_size,
+        "classes": classes,
         "layers": tuple(patterns or ()),
         "pool": pool,
         "width": width,
@@ -227,17 +235,15 @@ def _list(models: Sequence[Path], data: str, settings: dict[str, Any], as_json: 
         raise UsageError("--list takes one model at a time.")
     from repprobe.capture import list_layers
     from repprobe.checkpoints import load_model
+    from repprobe.data.sized import SizedData
     from repprobe.seen import data_for
+    from repprobe.settings import OPENING
 
     with progress_bars() as progress:
-        model = load_model(
-            models[0],
-            arch=settings["arch"],
-            arch_args=settings["arch_args"],
-            preprocess=settings["preprocess"],
-            progress=progress,
-        )
-        source, _ = data_for([model], data, settings["image_size"])
+        sized = SizedData(data)
+        size, opening = settings["image_size"], {name: settings[name] for name in OPENING}
+        model = load_model(models[0], data=sized, image_size=size, progress=progress, **opening)
+        source, _ = data_for([model], sized, size)
         rows = list_layers(model, source)
     if as_json:
         say(json.dumps({"model": model.name, "layers": [asdict(row) for row in rows]}))

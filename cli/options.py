@@ -45,7 +45,7 @@ ArchOption = Annotated[
         metavar="ARCH",
         rich_help_panel=_MODEL,
         help="Architecture, where it cannot be found: torchvision:NAME, timm:NAME, pyg:NAME, "
-        "zoo:NAME or file.py:function.",
+        "zoo:NAME, transformers:TYPE, file.py:function or package.module:function.",
     ),
 ]
 ArchArgOption = Annotated[
@@ -57,13 +57,41 @@ ArchArgOption = Annotated[
         help="Argument for --arch; repeatable.",
     ),
 ]
+EntryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PLACE",
+        rich_help_panel=_MODEL,
+        help="Which state dict of the file, e.g. ema or nets[1]; 'repprobe inspect' lists them.",
+        show_default="the likeliest",
+    ),
+]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        rich_help_panel=_MODEL,
+        help="Load files that ask to run code, and let them run it. Only for files of your own.",
+    ),
+]
+ClassesOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,…|FILE",
+        rich_help_panel=_MODEL,
+        help="The classes in the order of the network's outputs, or a file with one per line; '-' "
+        "is an output that is none of them.",
+        show_default="the order of the data",
+    ),
+]
 PreprocessOption = Annotated[
     str | None,
     typer.Option(
         metavar="HOW",
         rich_help_panel=_MODEL,
-        help="imagenet, cifar10, unit, none or MEAN/STD such as 0.5/0.25.",
-        show_default="the checkpoint's own, else unit",
+        help="imagenet, cifar10, cifar100, mnist, half (−1…1), unit (0…1), none (raw values) or "
+        "MEAN/STD such as 0.5/0.25; behind rgb:, bgr: or grey: for what the network takes.",
+        show_default="the checkpoint's own, else what the data tell",
     ),
 ]
 ImageSizeOption = Annotated[
@@ -73,7 +101,7 @@ ImageSizeOption = Annotated[
         min=1,
         rich_help_panel=_MODEL,
         help="Resize and crop images to this side.",
-        show_default="the checkpoint's own, else as they are",
+        show_default="the checkpoint's own, else what the data tell",
     ),
 ]
 LayersOption = Annotated[

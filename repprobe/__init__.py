@@ -26,6 +26,7 @@ _PUBLIC = {
     "load_data": "repprobe.data",
     "Data": "repprobe.data",
     "list_layers": "repprobe.capture",
+    "inspect": "repprobe.inspection",
     "diagnose": "repprobe.diagnosis",
     "Scores": "repprobe.probes.scores",
     "RepprobeError": "repprobe.errors",
@@ -42,6 +43,7 @@ __all__ = [
     "budget",
     "diagnose",
     "fix",
+    "inspect",
     "layers",
     "list_layers",
     "load",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from repprobe.data import Data, load_data
     from repprobe.diagnosis import diagnose
     from repprobe.errors import RepprobeError
+    from repprobe.inspection import inspect
     from repprobe.pipeline import layers
     from repprobe.probes.scores import Scores
     from repprobe.repair import Fix, fix

@@ -49,8 +49,14 @@ def describe_data(data: Data) -> dict[str, Any]:
     }
 
 
-def describe_model(name: str, model: Model, outcome: Pass, notes: Sequence[str]) -> dict[str, Any]:
-    """Return where a network came from and what of it was left out."""
+def describe_model(
+    name: str,
+    model: Model,
+    outcome: Pass,
+    notes: Sequence[str],
+    class_order: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return where a network came from, what was found of it, and what of it was left out."""
     return {
         "name": name,
         "architecture": model.architecture,
@@ -63,6 +69,8 @@ def describe_model(name: str, model: Model, outcome: Pass, notes: Sequence[str])
             "std": list(model.preprocessing.std),
             "found": model.preprocessing.found,
         },
+        "findings": {k: _plain(v) for k, v in model.findings.items()},
+        "class_order": class_order,
         "metadata": {k: _plain(v) for k, v in model.metadata.items()},
         "skipped": dict(outcome.skipped),
         "notes": list(notes),

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from repprobe.data import Data, known_names, load_data
+from repprobe.data import Data, known_names
+from repprobe.data.class_order import renumbered
+from repprobe.data.sized import SizedData
 from repprobe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,11 +21,14 @@ if TYPE_CHECKING:
 
 
 def data_for(
-    models: Sequence[Model], source: str | os.PathLike[str] | Data, image_size: int | None
+    models: Sequence[Model],
+    source: str | os.PathLike[str] | Data | SizedData,
+    image_size: int | None,
 ) -> tuple[Data, int | None]:
     """Return the data, and the size that images were brought to: by default that of training.
 
-    Data without a test part are split in the same way as for training, whatever the seed.
+    Where a checkpoint does not tell it, it is the size that was found for the network, if one
+    was. Data without a test part are split in the same way as for training, whatever the seed.
 
     Raises
     ------
@@ -32,13 +37,47 @@ def data_for(
     UsageError
         No size is given, and the networks were trained on images of several.
     """
-    if isinstance(source, Data):
-        return source, image_size
-    if image_size is not None or (trained := _trained_size(models)) is None:
-        return load_data(source, image_size=image_size), image_size
-    data = load_data(source, image_size=trained)
-    note = f"images are resized to {trained} pixels, as for training; --image-size says otherwise."
-    return replace(data, notes=(*data.notes, note)), trained
+    sized = source if isinstance(source, SizedData) else SizedData(source)
+    if not sized.has_sizes or image_size is not None:
+        return sized.at(image_size), image_size
+    size = _size_of(models)
+    data = sized.at(size)
+    if size is None:
+        return data, None
+    trained = any(model.origin is not None for model in models)
+    why = "as for training" if trained else "which the network takes"
+    note = f"images are resized to {size} pixels, {why}; --image-size says otherwise."
+    return replace(data, notes=(*data.notes, note)), size
+
+
+def in_class_order(data: Data, classes: str | None) -> tuple[Data, tuple[int, ...] | None]:
+    """Number the classes of the data as the user says that networks number their outputs.
+
+    Parameters
+    ----------
+    classes : as `--classes` takes them; None leaves the data as they are.
+
+    Returns
+    -------
+    data, columns
+        For each class its output, where there are more outputs than classes: then the data are
+        as they were. None elsewhere.
+
+    Raises
+    ------
+    UsageError, UnknownNameError
+        As `parse_classes`, or the data have no classes.
+    """
+    if classes is None:
+        return data, None
+    if data.task == "regression":
+        raise UsageError(f"--classes is for classes, and '{data.name}' has none; leave it out.")
+    from repprobe.checkpoints.evidence import parse_classes
+
+    order = parse_classes(classes, data.classes)
+    if max(order) < len(data.classes):
+        return renumbered(data, order), None
+    return data, order
 
 
 def notes_on_seen(
@@ -68,12 +107,15 @@ def notes_on_seen(
     return []
 
 
-def _trained_size(models: Sequence[Model]) -> int | None:
-    sizes = {m.origin.image_size: m.name for m in models if m.origin is not None}
+def _size_of(models: Sequence[Model]) -> int | None:
+    """Return the size of images that the networks have in common; raises UsageError if none."""
+    trained = {m.origin.image_size: m.name for m in models if m.origin is not None}
+    sizes = trained or {m.image_size: m.name for m in models}
     if len(sizes) > 1:
         (one, first), (other, second), *_ = sizes.items()
+        how = "was trained on" if trained else "takes"
         raise UsageError(
-            f"'{first}' was trained on images {_in_words(one)}, '{second}' on images "
+            f"'{first}' {how} images {_in_words(one)}, '{second}' images "
             f"{_in_words(other)}; give --image-size, or probe one network at a time."
         )
     return next(iter(sizes), None)

@@ -17,6 +17,9 @@ DEFAULT_CLEAN = 5000
 DISTANCES = ("euclidean", "cosine")
 """How near two examples are, for the probe "knn"."""
 
+OPENING = ("arch", "arch_args", "entry", "trust", "preprocess")
+"""Settings that say how a checkpoint is opened, by the names that `load_model` has for them."""
+
 Budgets = tuple[int | Literal["all"], ...]
 """Numbers of clean labels; "all" is the whole training part."""
 
@@ -29,10 +32,15 @@ class Settings:
     ----------
     arch, arch_args : the architecture, where it cannot be found: "torchvision:resnet18",
         "timm:NAME", "pyg:GCN", "zoo:NAME" or "file.py:function", and arguments for it.
-    preprocess : "imagenet", "cifar10", "unit", "none" or MEAN/STD; None takes what the
-        checkpoint says, else "unit".
+    entry : place of the state dict in the file, as `repprobe inspect` lists it; None takes the
+        likeliest.
+    trust : whether whole pickled networks of any class are loaded, which runs code of the file.
+    preprocess : "imagenet", "cifar10", "unit", "none", MEAN/STD, …; None takes what the
+        checkpoint says, else what the data tell.
     image_size : side in pixels that images are resized and cropped to; None takes what the
-        checkpoint says, else leaves them.
+        checkpoint says, else what the data tell.
+    classes : the classes in the order of the networks' outputs, names between commas or a file
+        with a name per line; None is the order of the data.
     layers : glob patterns over dotted names; "all" for every leaf; () for one per stage.
     pool, width : how an activation becomes a vector, and its greatest length.
     probe : "logistic", "ridge", "least-squares" or "knn"; None takes the task's default.
@@ -62,8 +70,11 @@ class Settings:
 
     arch: str | None = None
     arch_args: Mapping[str, Any] | None = None
+    entry: str | None = None
+    trust: bool = False
     preprocess: str | None = None
     image_size: int | None = None
+    classes: str | None = None
     layers: Sequence[str] = ()
     pool: str = "auto"
     width: int = 1024
@@ -111,6 +122,11 @@ class Settings:
                 _at_least("clean", budget, 1)
         if self.seeds > 1 and self.budgets is not None and set(self.budgets) == {"all"}:
             raise UsageError("with all labels there is one draw only; take --clean N or --seeds 1.")
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """How checkpoints are opened: keyword arguments of `load_model`."""
+        return {name: getattr(self, name) for name in OPENING}
 
     @property
     def references(self) -> tuple[Any, ...]:

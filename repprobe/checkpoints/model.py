@@ -31,6 +31,10 @@ class Model:
     origin : what it was trained on, where the checkpoint is one of `train`.
     entry : where in the checkpoint file its state dict lies; None where there is no file that
         has a place for its weights.
+    image_size : side in pixels of the images it takes, where that was found and is not the
+        size that the data have; None leaves images as they are.
+    findings : how what the file does not tell was found (architecture, preprocessing, size), in
+        plain values for run.json.
     """
 
     name: str
@@ -43,6 +47,8 @@ class Model:
     notes: tuple[str, ...] = ()
     origin: Origin | None = None
     entry: Entry | None = None
+    image_size: int | None = None
+    findings: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_module(cls, module: nn.Module, preprocess: str | None = None) -> Model:

@@ -156,7 +156,9 @@ class Comparison:
         self._scores[name] = scores
         seen = notes_on_seen(model.origin, how.data, self._image_size, how.clean_rows)
         notes = [*model.notes, *seen, *notes, *self._lineup.notes.get(name, ())]
-        self._details[name] = describe_model(name, model, measured.outcome, notes)
+        self._details[name] = describe_model(
+            name, model, measured.outcome, notes, measured.class_order
+        )
 
     def _measure_fresh(self) -> None:
         from repprobe.similarity import agreement_rows

@@ -14,6 +14,7 @@ from repprobe.settings import Settings
 
 if TYPE_CHECKING:
     from repprobe.checkpoints import Model
+    from repprobe.data.sized import SizedData
 
 Progress = Callable[[str, int, int], None]
 
@@ -43,8 +44,12 @@ class Loaded:
         return [*self.models, *self.references, *([self.earlier] if self.earlier else [])]
 
 
-def load_all(wanted: Sequence[Any], settings: Settings, progress: Progress) -> Loaded:
+def load_all(
+    wanted: Sequence[Any], settings: Settings, data: SizedData, progress: Progress
+) -> Loaded:
     """Open the networks to be probed, and those that the settings name beside them.
+
+    What their files leave open is told by the data.
 
     Raises
     ------
@@ -53,13 +58,13 @@ def load_all(wanted: Sequence[Any], settings: Settings, progress: Progress) -> L
     RepprobeError
         As `load_model`.
     """
-    models = [_load(model, settings, progress) for model in wanted]
+    models = [_load(model, settings, data, progress) for model in wanted]
     references = [r for r in settings.references if not _is_name(r)]
     return Loaded(
         models,
-        [_load(reference, settings, progress) for reference in references],
+        [_load(reference, settings, data, progress) for reference in references],
         RANDOM in settings.references,
-        None if settings.rewind is None else _load(settings.rewind, settings, progress),
+        None if settings.rewind is None else _load(settings.rewind, settings, data, progress),
     )
 
 
@@ -74,7 +79,7 @@ def _is_name(reference: Any) -> bool:
     return False
 
 
-def _load(model: Any, settings: Settings, progress: Progress) -> Model:
+def _load(model: Any, settings: Settings, data: SizedData, progress: Progress) -> Model:
     from repprobe.checkpoints import Model, load_model
 
     if isinstance(model, Model):
@@ -82,9 +87,9 @@ def _load(model: Any, settings: Settings, progress: Progress) -> Model:
     if isinstance(model, (str, os.PathLike)):
         return load_model(
             Path(model),
-            arch=settings.arch,
-            arch_args=settings.arch_args,
-            preprocess=settings.preprocess,
+            data=data,
+            image_size=settings.image_size,
             progress=progress,
+            **settings.opening,
         )
     return Model.of_module(model, settings.preprocess)

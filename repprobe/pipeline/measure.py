@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from repprobe.clock import Clock
 from repprobe.data import draws
+from repprobe.pipeline.own_output import own_output
 from repprobe.probes.engines import Distance, Engine
 from repprobe.probes.fitting import Kind
 from repprobe.probes.over_networks import over_networks
-from repprobe.probes.probing import Labels, own_answer, probe_layers
+from repprobe.probes.probing import Labels, probe_layers
 from repprobe.probes.scores import OUTPUT, Scores
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Measured:
     notes : sentences the user should be told.
     sketch : a small copy of its features, where one was asked for.
     memorized : what the layers say of examples whose labels it learned wrong, where that is known.
+    class_order : an order of classes that explains its outputs better, if there is one.
     """
 
     scores: Scores
@@ -57,6 +59,7 @@ class Measured:
     notes: list[str] = field(default_factory=list)
     sketch: Sketch | None = None
     memorized: Memorized | None = None
+    class_order: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Measurement:
     data : with the draws of clean labels, whose rows are rows of its training part.
     kind, engine, device : the probe, what fits it, and where.
     sketches : whether small copies of features are kept, for comparisons of networks.
+    columns : for each class the network's output, where it has more outputs than classes and the
+        user names them.
     """
 
     data: Data
@@ -79,6 +84,7 @@ class Measurement:
     progress: Progress
     clock: Clock
     sketches: bool = False
+    columns: tuple[int, ...] | None = None
 
     def of(self, name: str, model: Model, learned: Learned | None = None) -> Measured:
         """Measure a network, and what it memorized of the labels it learned.
@@ -92,18 +98,14 @@ class Measurement:
         if found is None:
             found = self._kept(name, model, learned)
         outcome, scores = found.outcome, found.scores
-        output, notes = outcome.output, [*outcome.notes, *found.notes]
+        notes = [*outcome.notes, *found.notes]
         if model.preprocessing.found == "default" and len(self.data.input_shape) == 3:
             notes.insert(0, _UNTOLD)
-        if output is None:
-            notes.append("the network puts out no scores per class, so there is no `output` row.")
-        elif misfit := _misfit(output.shape[1], self.data):
-            notes.append(misfit)
-        else:
-            answer = np.asarray(output[outcome.train_count :])
-            labels = self._labels(outcome.train_rows)
-            scores += own_answer(answer, labels, name, len(outcome.layers))
-        return replace(found, scores=scores, notes=[*notes, *_marks(scores)])
+        labels = self._labels(outcome.train_rows)
+        own = own_output(name, outcome, self.data, labels, self.columns)
+        scores += own.scores
+        marked = [*notes, *own.notes, *_marks(scores)]
+        return replace(found, scores=scores, notes=marked, class_order=own.class_order)
 
     def of_several(self, name: str, networks: Sequence[Model]) -> tuple[Scores, list[Measured]]:
         """Measure networks under one label, each with a draw of clean labels of its own.
@@ -279,20 +281,6 @@ class Measurement:
             "dtype": settings.dtype,
             "seed": settings.seed,
         }
-
-
-def _misfit(found: int, data: Data) -> str | None:
-    """Return why a network that puts out so many values does not answer for these labels."""
-    if data.task == "classification":
-        wanted, what = len(data.classes), "classes"
-    else:
-        wanted, what = 1 if data.train.labels.ndim == 1 else data.train.labels.shape[1], "targets"
-    if found == wanted:
-        return None
-    return (
-        f"the network puts out {found} values and the data have {wanted} {what}, so there is no "
-        "`output` row."
-    )
 
 
 def _marks(scores: Scores) -> list[str]:

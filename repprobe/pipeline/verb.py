@@ -14,6 +14,7 @@ import numpy as np
 from repprobe.clock import Clock
 from repprobe.data import Data, draws
 from repprobe.data.overlap import apart_from_test
+from repprobe.data.sized import SizedData
 from repprobe.device import usable_device
 from repprobe.errors import DataError, UsageError
 from repprobe.pipeline.comparison import Comparison
@@ -31,7 +32,7 @@ from repprobe.provenance import (
     peak_memory,
 )
 from repprobe.runs import Run, run_folder
-from repprobe.seen import data_for
+from repprobe.seen import data_for, in_class_order
 from repprobe.settings import DEFAULT_CLEAN, Settings
 
 if TYPE_CHECKING:
@@ -118,8 +119,10 @@ class _Job:
         with self.clock.timed("load"):
             device = str(usable_device(settings.device))
             engine = get_engine(settings.engine, device)
-            loaded = load_all(wanted, settings, self.progress)
-            data, image_size = data_for(loaded.all, source, settings.image_size)
+            sized = SizedData(source)
+            loaded = load_all(wanted, settings, sized, self.progress)
+            data, image_size = data_for(loaded.all, sized, settings.image_size)
+            data, columns = in_class_order(data, settings.classes)
             _check_data(data)
             kind = check_kind(settings.probe or default_kind(data.task), data.task)
             budgets = settings.budgets or (min(DEFAULT_CLEAN, len(data.train)),)
@@ -130,7 +133,15 @@ class _Job:
             noisy = settings.noisy_labels
             given = None if noisy is None else read_noisy_labels(noisy, data)
         measurement = Measurement(
-            data, drawn, kind, engine, device, settings, self.progress, self.clock
+            data,
+            drawn,
+            kind,
+            engine,
+            device,
+            settings,
+            self.progress,
+            self.clock,
+            columns=columns,
         )
         with self.clock.timed("load"):
             lineup = Lineup.of(

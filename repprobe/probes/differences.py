@@ -96,8 +96,8 @@ def paired(differences: Floats) -> Difference:
     Notes
     -----
     Errors of the finite test set and of the draws are added. Where the outcomes are right or
-    wrong, one example of either sign is added (Bonett & Price 2012), so that the interval is
-    honest when few answers differ.
+    wrong, one answer of either sign, of one draw, is added (Bonett & Price 2012), so that the
+    interval is honest when few answers differ.
     """
     return paired_layers([differences])[0]
 
@@ -156,7 +156,7 @@ def _examples(differences: Floats) -> tuple[float, Component]:
     """Return the mean of differences (draws, n), and its error from the finite test set."""
     means = differences.mean(axis=0)
     if np.isin(differences, (-1, 0, 1)).all():
-        means = np.concatenate([means, [-1.0, 1.0]])
+        means = np.concatenate([means, np.array([-1.0, 1.0]) / len(differences)])
     n = len(means)
     return float(means.mean()), Component(float(means.var(ddof=1)) / n, n - 1)
 

@@ -13,7 +13,7 @@ from repprobe.probes.differences import Component, Difference, Figure, of_draws,
 Z95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
 
-SHARED = 1.3
+SHARED = 1.15
 """How much larger the variance of a cross-validated gain is than if every outcome were by the head
 itself; from simulations with as many clean labels as features to forty times as many."""
 

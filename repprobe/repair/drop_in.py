@@ -103,7 +103,7 @@ def patched(content: bytes, changed: Mapping[str, Tensor]) -> bytes:
 
 def _stored(data: Any, entry: Entry, label: str) -> Mapping[str, Tensor]:
     for key in entry.way:
-        data = data.get(key) if isinstance(data, Mapping) else None
+        data = _member(data, key)
     wanted = [entry.name(key) for key in entry.dtypes]
     if not isinstance(data, Mapping) or not all(
         isinstance(data.get(key), Tensor) for key in wanted
@@ -112,12 +112,24 @@ def _stored(data: Any, entry: Entry, label: str) -> Mapping[str, Tensor]:
     return data
 
 
+def _member(data: Any, key: str) -> Any:
+    """Return what a dictionary has at a key, or a list at "[1]"; None if there is nothing."""
+    if isinstance(data, (list, tuple)):
+        place = int(key.strip("[]")) if key.strip("[]").isdigit() else len(data)
+        return data[place] if place < len(data) else None
+    return data.get(key) if isinstance(data, Mapping) else None
+
+
 def _other(label: str) -> CheckpointError:
     return CheckpointError(f"'{label}' no longer holds the network that was read from it.")
 
 
 def _at(data: Any, way: tuple[str, ...], changed: Mapping[str, Tensor]) -> Any:
     """Copy the containers along the way, and exchange tensors in the last."""
+    if way and isinstance(data, (list, tuple)):
+        members, place = list(data), int(way[0].strip("[]"))
+        members[place] = _at(members[place], way[1:], changed)
+        return type(data)(members)
     data = copy.copy(data)  # with its attributes, e.g. the `_metadata` of a state dict
     if way:
         data[way[0]] = _at(data[way[0]], way[1:], changed)

@@ -38,6 +38,16 @@ def check_form(source: Path | None, out: Path) -> None:
         raise UsageError(f"'{out}': {what}, and so the fixed one is a torch file; use .pt.")
 
 
+def check_place(job: Job) -> None:
+    """Raise UsageError where no file could hold the networks: nothing names what builds them."""
+    whole = any(m.entry is None and ":" not in m.architecture for m in job.models)
+    if job.source is not None and whole:
+        raise UsageError(
+            f"'{job.source}' holds its network whole, and a fixed one cannot be written so; name "
+            "its --arch, or write a program with --export FILE.pt2 and leave -o out."
+        )
+
+
 def fitting_form(job: Job, out: Path | None) -> tuple[Job, list[str]]:
     """Return the job with a cut that a file of that name can hold, and what to tell of it.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repprobe.data import Data, Draw
+from repprobe.data.sized import SizedData
 from repprobe.device import usable_device
 from repprobe.errors import CaptureError, UsageError
 from repprobe.probes.choice import nested_outcomes
@@ -26,7 +27,7 @@ from repprobe.repair.features import Candidates, candidates, check_answers
 from repprobe.repair.fitting import Floats, Labels, Linear
 from repprobe.repair.own_labels import NONE, Own
 from repprobe.repair.settings import FixSettings
-from repprobe.seen import data_for
+from repprobe.seen import data_for, in_class_order
 
 if TYPE_CHECKING:
     from repprobe.checkpoints import Model
@@ -62,8 +63,15 @@ class Job:
         report = progress or (lambda stage, done, total: None)
         device = str(usable_device(settings.device))
         engine = get_engine(settings.engine, device)
-        models = _load(model, settings, report)
-        data, image_size = data_for(models, source, settings.image_size)
+        sized = SizedData(source)
+        models = _load(model, settings, sized, report)
+        data, image_size = data_for(models, sized, settings.image_size)
+        data, columns = in_class_order(data, settings.classes)
+        if columns is not None:
+            raise UsageError(
+                "--classes names more outputs than there are classes; a network is mended where "
+                "it has as many."
+            )
         kind = check_kind(settings.probe or default_kind(data.task), data.task)
         _check_pair(models, data)
         path = Path(model) if isinstance(model, (str, os.PathLike)) else None
@@ -215,12 +223,12 @@ def _shapes(model: Model) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in model.module.state_dict().items()}
 
 
-def _load(model: Any, settings: FixSettings, progress: Progress) -> list[Model]:
+def _load(model: Any, settings: FixSettings, data: SizedData, progress: Progress) -> list[Model]:
     from repprobe.checkpoints import Model
     from repprobe.checkpoints.loading import load_networks
 
     if isinstance(model, (list, tuple)):
-        found = [network for one in model for network in _load(one, settings, progress)]
+        found = [network for one in model for network in _load(one, settings, data, progress)]
         if not 1 <= len(found) <= 2:
             raise UsageError(f"one network is mended, or two together, not {len(found)}.")
         return found
@@ -229,9 +237,9 @@ def _load(model: Any, settings: FixSettings, progress: Progress) -> list[Model]:
     if isinstance(model, (str, os.PathLike)):
         return load_networks(
             Path(model),
-            arch=settings.arch,
-            arch_args=settings.arch_args,
-            preprocess=settings.preprocess,
+            data=data,
+            image_size=settings.image_size,
             progress=progress,
+            **settings.opening,
         )
     return [Model.of_module(model, settings.preprocess)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from repprobe.errors import UnknownNameError, UsageError
-from repprobe.settings import DEFAULT_CLEAN
+from repprobe.settings import DEFAULT_CLEAN, OPENING
 
 LINEAR = ("logistic", "ridge", "least-squares")
 """Probes that can stand in a network as its head."""
@@ -33,8 +33,8 @@ class FixSettings:
         and the head; () trains all.
     seed : of the draw of clean labels, of random projections and of fine-tuning.
     force : whether the network is written even if nothing shows that it is better.
-    arch, arch_args, preprocess, image_size, pool, width, engine, device, batch_size, memory,
-        cache : as in `repprobe.settings.Settings`.
+    arch, arch_args, entry, trust, preprocess, image_size, classes, pool, width, engine, device,
+        batch_size, memory, cache : as in `repprobe.settings.Settings`.
     """
 
     clean: int | str | None = None
@@ -47,8 +47,11 @@ class FixSettings:
     force: bool = False
     arch: str | None = None
     arch_args: Mapping[str, Any] | None = None
+    entry: str | None = None
+    trust: bool = False
     preprocess: str | None = None
     image_size: int | None = None
+    classes: str | None = None
     pool: str = "auto"
     width: int = 1024
     engine: str = "auto"
@@ -82,6 +85,11 @@ class FixSettings:
             raise UsageError(f"--then '{self.then}': the only step is {FINETUNE}.")
         if self.blocks and self.then is None:
             raise UsageError("--blocks is for --then finetune; leave it out, or give both.")
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """How checkpoints are opened: keyword arguments of `load_networks`."""
+        return {name: getattr(self, name) for name in OPENING}
 
     def count(self, available: int) -> int:
         """Return the number of clean labels, of so many that there are."""

@@ -115,9 +115,9 @@ def _check(job: Job, models: Sequence[Model], aside: Path, path: Path) -> None:
     from repprobe.checkpoints.loading import load_networks
 
     settings = job.settings
-    found = load_networks(
-        aside, arch=settings.arch, arch_args=settings.arch_args, preprocess=settings.preprocess
-    )
+    # what was found for the networks holds, whatever the new head would make of it
+    known = {**settings.opening, "preprocess": job.models[0].preprocessing.name}
+    found = load_networks(aside, data=job.data, image_size=job.image_size, **known)
     count = len(job.data.test)
     rows = np.unique(np.linspace(0, count - 1, min(_CHECKED, count)).astype(np.int64))
     for model, again in zip(models, found, strict=True):

@@ -21,7 +21,7 @@ from repprobe.repair.drawing import clean_draws
 from repprobe.repair.features import Candidates
 from repprobe.repair.finetuning import DECIDING, JUDGING, Finetuning, finetune
 from repprobe.repair.fitting import regularization
-from repprobe.repair.form import check_form, fitting_form
+from repprobe.repair.form import check_form, check_place, fitting_form
 from repprobe.repair.gain import Comparison, refusal, scarcity
 from repprobe.repair.heads import mended
 from repprobe.repair.info import describe, notes_on
@@ -151,7 +151,10 @@ def judge(
         check_form(source, targets[0])
     clock = Clock()
     with clock.timed("load"):
-        job, told = fitting_form(Job.of(model, data, chosen, progress), targets[0])
+        job = Job.of(model, data, chosen, progress)
+        if targets[0] is not None:
+            check_place(job)
+        job, told = fitting_form(job, targets[0])
         count = chosen.count(len(job.data.train))
         (draw,), notes = clean_draws(job, [count], [chosen.seed])
     with ExitStack() as keep:

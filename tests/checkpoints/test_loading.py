@@ -14,6 +14,7 @@ from torchvision.models import get_model
 
 from repprobe import zoo
 from repprobe.checkpoints import load_model
+from repprobe.checkpoints.opening import open_checkpoint
 from repprobe.errors import CheckpointError, UsageError
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -72,14 +73,12 @@ def test_a_public_checkpoint_is_opened_and_answers_as_it_should(images):
 
 
 @real
-def test_a_public_checkpoint_opens_in_under_a_second_without_torchvision():
+def test_a_public_checkpoint_opens_without_torchvision():
     code = f"""
-import sys, time, torch
-start = time.perf_counter()
+import sys
 from repprobe.checkpoints import load_model
 load_model({str(RESNET20)!r})
 assert "torchvision" not in sys.modules
-assert time.perf_counter() - start < 1
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -99,22 +98,36 @@ def test_wrappers_and_nesting_do_not_matter(tmp_path, cnn, prefix, place):
     ("name", "arguments", "suffix"),
     [
         ("resnet18", {"num_classes": 7}, ".pt"),
-        ("regnet_y_400mf", {"num_classes": 3}, ".safetensors"),
-        ("mnasnet0_5", {"num_classes": 3}, ".pt"),
-        ("mnasnet0_5", {"num_classes": 3}, ".safetensors"),
+        ("mobilenet_v3_small", {"num_classes": 3}, ".safetensors"),
         ("googlenet", {"num_classes": 3, "init_weights": False, "aux_logits": True}, ".pt"),
         ("googlenet", {"num_classes": 3, "init_weights": False, "aux_logits": False}, ".pt"),
     ],
 )
-def test_torchvision_networks_are_found_and_answer_the_same(tmp_path, name, arguments, suffix):
+def test_torchvision_networks_are_named_and_answer_the_same(tmp_path, name, arguments, suffix):
     network = trained(get_model(name, weights=None, **arguments), 64)
     path = tmp_path / f"a{suffix}"
     (save_file if suffix == ".safetensors" else torch.save)(network.state_dict(), path)
-    model = load_model(path)
-    assert model.architecture == f"torchvision:{name}"
+    found = open_checkpoint(path).alternatives
+    assert found[0].architecture == f"torchvision:{name}"
+    model = load_model(path, arch=f"torchvision:{name}")
     assert same(model, network, 3, 64, 64)
     assert any("--preprocess 0.5/0.5" in note for note in model.notes) == (name == "googlenet")
-    assert same(load_model(path, arch=f"torchvision:{name}"), network, 3, 64, 64)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_network_whose_version_is_in_no_tensor_answers_the_same(tmp_path, suffix):
+    network = trained(get_model("mnasnet0_5", weights=None, num_classes=3), 64)
+    path = tmp_path / f"a{suffix}"
+    (save_file if suffix == ".safetensors" else torch.save)(network.state_dict(), path)
+    assert same(load_model(path, arch="torchvision:mnasnet0_5"), network, 3, 64, 64)
+
+
+def test_architectures_with_the_same_shapes_are_all_named(tmp_path, one_line):
+    path = tmp_path / "a.pt"
+    torch.save(get_model("resnet18", weights=None, num_classes=7).state_dict(), path)
+    with pytest.raises(CheckpointError) as caught:
+        load_model(path)
+    one_line(caught, path, "torchvision:resnet18", "timm:resnetblur18", "--arch")
 
 
 def test_the_note_on_googlenets_inputs_is_right():

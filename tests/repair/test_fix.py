@@ -278,8 +278,8 @@ def test_a_safetensors_file_takes_a_cut_that_keeps_the_form(digits, tmp_path, on
 
 
 def no_capture(stage, done, total):
-    """Fail where a network is run over the data."""
-    raise AssertionError(stage)
+    """Fail where a network is run over the data, but for finding out what it is."""
+    assert stage == "recognize"
 
 
 def test_clean_labels_that_overlap_the_test_part_are_refused(digits, one_line):

@@ -14,10 +14,16 @@ from repprobe.checkpoints.recovery import hypotheses, settle
 from repprobe.data import ArrayPart
 from repprobe.errors import CheckpointError
 
+EPOCHS = 25
+
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_data("digits")
+    """The digits with a training part of 700, so that a race is soon over."""
+    data = load_data("digits")
+    rows = np.arange(700)
+    part = ArrayPart(data.train.inputs(rows), data.train.labels[rows])
+    return replace(data, train=part)
 
 
 def trained(network, data, preprocess, seed=0):
@@ -26,8 +32,8 @@ def trained(network, data, preprocess, seed=0):
     y = torch.from_numpy(data.train.labels)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 12)
-    for _ in range(12):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+    for _ in range(EPOCHS):
         for rows in torch.randperm(len(y), generator=generator).split(64):
             optimizer.zero_grad()
             nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
@@ -123,9 +129,9 @@ def test_a_lenet_like_network_is_recovered(lenet_like, digits):
 
 def test_relu_or_a_slightly_leaky_one_is_not_called_certain(lenet_like):
     _, found = lenet_like
-    slopes = [layer["slope"] for layer in found.rivals[0].layers if layer["kind"] == "leaky_relu"]
+    kinds = {layer["kind"] for rival in found.rivals for layer in rival.layers}
     assert not found.certain
-    assert slopes
+    assert "leaky_relu" in kinds
     assert "That is not certain" in found.sentence
 
 
@@ -140,9 +146,9 @@ def test_a_residual_network_under_other_names_is_refused(digits, one_line):
     class Residual(nn.Module):
         def __init__(self):
             super().__init__()
-            self.a = nn.Conv2d(1, 12, 3, padding=1)
-            self.rest = nn.ModuleList(nn.Conv2d(12, 12, 3, padding=1) for _ in range(6))
-            self.z = nn.Linear(12, 10)
+            self.a = nn.Conv2d(1, 8, 3, padding=1)
+            self.rest = nn.ModuleList(nn.Conv2d(8, 8, 3, padding=1) for _ in range(4))
+            self.z = nn.Linear(8, 10)
 
         def forward(self, x):
             x = self.a(x).relu()

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 _CODES = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"}
 """What torch has, too."""
 
+_ORDERS = {("<",), (">",), ("=",), ("|",)}
+_BARE = (-1, -1, 0)
+"""Size, alignment and flags of a number's dtype, which its code tells."""
+
 _DIMENSIONS = 32
 
 
@@ -23,7 +27,9 @@ def set_array(target: Array, state: Any, budget: Budget) -> None:
     """Fill an array: (version, shape, dtype, whether in Fortran's order, bytes)."""
     if target.dtype is not None or type(state) is not tuple or len(state) != 5:
         raise DamagedError("an array of another form")
-    _, target.shape, target.dtype, target.fortran, data = state
+    version, target.shape, target.dtype, target.fortran, data = state
+    if version != 1:
+        raise DamagedError("an array of another version")
     if isinstance(data, list):
         raise UnsupportedError("an array of Python objects")
     target.data = data.encode("latin-1") if isinstance(data, str) else data
@@ -32,10 +38,12 @@ def set_array(target: Array, state: Any, budget: Budget) -> None:
 
 def set_type(target: NumpyType, state: Any) -> None:
     """Set the order of the bytes; dtypes with fields are not read."""
-    if type(state) is not tuple or len(state) < 5 or state[1] not in ("<", ">", "=", "|"):
+    if type(state) is not tuple or state[:1] != (3,) or state[1:2] not in _ORDERS:
         raise DamagedError("a dtype of another form")
     if any(part is not None for part in state[2:5]):
         raise UnsupportedError("an array with fields")
+    if state[5:] != _BARE:
+        raise DamagedError("a dtype of another form")
     target.order = state[1]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from repprobe.checkpoints.recovery.chain import Weighted, read_chain
 from repprobe.checkpoints.recovery.geometry import FLATTEN, Geometry, find, size_behind
-from repprobe.checkpoints.recovery.hypothesis import ORDERS, RARITY
+from repprobe.checkpoints.recovery.hypothesis import MIXABLE, ORDERS, RARITY
 from repprobe.errors import CheckpointError
 from repprobe.zoo.registry import Shapes
 
@@ -22,11 +22,12 @@ class Hypotheses:
     ----------
     chain : the weighted layers, in the order of the file.
     geometries : the least surprising ways to lay the convolutions, the commonest first.
-    count : number of networks in all, with the same activation and the same pooling everywhere;
-        of the geometries left out, too.
+    count : number of networks in all, with the same activation and the same pooling everywhere
+        or another in one layer; of the geometries left out, too.
     channels : what the images of the data are brought to before they are prepared: "" where the
         network takes them as they are, "rgb" or "grey" (see `Preprocessing.channels`).
     label : names the file in messages.
+    work : multiplications per example, of the commonest of them.
     """
 
     chain: tuple[Weighted, ...]
@@ -34,18 +35,12 @@ class Hypotheses:
     count: int
     channels: str
     label: str
+    work: float
 
     @property
     def classes(self) -> int:
         """Number of outputs."""
         return self.chain[-1].after
-
-    @property
-    def work(self) -> float:
-        """Multiplications per example of the commonest of them."""
-        return self._work
-
-    _work: float = 0.0
 
 
 def hypotheses(shapes: Shapes, input_shape: Sequence[int] | None, label: str) -> Hypotheses:
@@ -71,15 +66,11 @@ def hypotheses(shapes: Shapes, input_shape: Sequence[int] | None, label: str) ->
         )
     shape = tuple(input_shape)
     channels = _channels(chain, shape, label)
-    size = (1, 1)
     convolutions = [layer for layer in chain if layer.kind == "conv2d"]
-    activations = len(RARITY)
-    orders = len(ORDERS) if len(chain) > sum(x.kind != "batch_norm" for x in chain) else 1
+    count = _settings(chain)
     if not convolutions:
-        chosen: tuple[Geometry, ...] = (Geometry((), FLATTEN, 0.0),)
+        chosen = (Geometry((), FLATTEN, 0.0),)
         work = sum(layer.before * layer.after for layer in chain if layer.kind == "linear")
-        alone = len(chain) == 1
-        count = 1 if alone else activations * min(orders, 2)
         return Hypotheses(chain, chosen, count, channels, label, float(work))
     size = (shape[1], shape[2])
     taken = next((layer.before for layer in chain if layer.kind == "linear"), None)
@@ -93,11 +84,21 @@ def hypotheses(shapes: Shapes, input_shape: Sequence[int] | None, label: str) ->
     return Hypotheses(
         chain,
         space.likely,
-        space.count * activations * 2 * orders,
+        space.count * count,
         channels,
         label,
         _multiplications(chain, space.likely[0], size),
     )
+
+
+def _settings(chain: Sequence[Weighted]) -> int:
+    """Return how many settings of activations, poolings and orders are tried with a geometry."""
+    weighted = [layer for layer in chain if layer.kind != "batch_norm"]
+    behind = len(weighted) - 1
+    pools = sum(layer.kind == "conv2d" for layer in chain)
+    activations = len(RARITY) * (1 + len(MIXABLE) * behind) if behind else 1
+    orders = (len(ORDERS) if pools else 2) if len(weighted) < len(chain) else 1 + bool(pools)
+    return activations * (2 * (1 + pools) if pools else 1) * orders
 
 
 def _channels(chain: Sequence[Weighted], shape: tuple[int, ...], label: str) -> str:

@@ -32,6 +32,9 @@ IDENTITY = "identity"
 
 _UNUSUAL, _AVERAGE = 2.0, 0.2
 
+MIXABLE = ("relu", "tanh", "sigmoid", "gelu", IDENTITY)
+"""Activations that a layer may have where the others have another."""
+
 ORDERS = ("nap", "anp", "apn", "npa", "pna", "pan")
 """Norm, activation and pooling behind a convolution, in the order of the letters."""
 

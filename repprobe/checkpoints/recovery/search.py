@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from repprobe.checkpoints.recovery.chain import Weighted
 from repprobe.checkpoints.recovery.geometry import Geometry
-from repprobe.checkpoints.recovery.hypothesis import IDENTITY, ORDERS, RARITY, Hypothesis
+from repprobe.checkpoints.recovery.hypothesis import MIXABLE, ORDERS, RARITY, Hypothesis
 from repprobe.checkpoints.recovery.trials import Bench, Candidate, Trial
 
 FEW, SOME, MORE = 48, 192, 768
@@ -23,9 +23,6 @@ WORK = 1e6
 fewer hypotheses are tried, on fewer examples, but never fewer than the least."""
 
 FINALISTS = 8
-
-MIXABLE = ("relu", "tanh", "sigmoid", "gelu", IDENTITY)
-"""Activations that a layer may have where the others have another."""
 
 
 def race(

@@ -36,7 +36,7 @@ def demo(
     """Train three small networks on digits with 0, 40 and 80 % noise, and probe their layers.
 
     About a minute on two cores. Draws the layer × noise heatmap and shows what a linear head
-    (ridge, fitted on 300 clean labels) wins back.
+    fitted on 300 clean labels (by ridge) wins back.
     """
     checkpoints = out / "checkpoints"
     with progress_bars() as progress:

@@ -12,7 +12,7 @@ import typer
 from . import options as o
 from .layers import warn
 from .progress import progress_bars
-from .tables import render, say
+from .tables import say
 
 if TYPE_CHECKING:
     from repprobe.inspection import Inspection
@@ -49,7 +49,8 @@ def inspect(
             progress=progress,
         )
     for note in found.notes:
-        warn(note)
+        if not note.startswith("The prefix"):  # it is in what is printed
+            warn(note)
     if as_json:
         say(json.dumps(found.to_dict(), allow_nan=False))
     else:
@@ -57,18 +58,32 @@ def inspect(
 
 
 def _show(found: Inspection) -> None:
-    say(render(_facts(found)))
+    say(f"{found.path}\n")
+    for line in _aligned(_facts(found)):
+        say(line)
     if found.metadata:
         say("\nin the file, beside the weights")
-        say(render([["entry", "value"], *([k, _text(v)] for k, v in found.metadata.items())]))
-    say()
+        for line in _aligned([[f"  {k}", _text(v)] for k, v in found.metadata.items()]):
+            say(line)
     rows = [["layer", "type", "output", "weight"]]
     rows += [[la.name, la.type, _shape(la.shape), _shape(la.weight)] for la in found.layers]
-    say(render(rows))
+    header, *rest = _aligned(rows)
+    say(f"\n{header}\n{'─' * max(map(len, [header, *rest]))}")
+    for line in rest:
+        say(line)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Return lines of columns that begin at the same place; the last may be of any length."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _facts(found: Inspection) -> list[list[str]]:
-    rows = [[found.path, ""], ["format", f"{found.format}, {found.bytes:,} bytes"]]
+    rows = [["format", f"{found.format}, {found.bytes:,} bytes"]]
     if found.entry:
         where = "the file itself" if found.entry == "." else found.entry
         off = f", without the prefix '{found.prefix}'" if found.prefix else ""

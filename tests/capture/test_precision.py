@@ -33,6 +33,8 @@ def seen_types(net, data, **kwargs):
 @pytest.mark.parametrize("net", [CifarResNet(blocks=1), SmallCNN(), Recurrent()])
 def test_bfloat16_is_near_float32(net):
     shape = {CifarResNet: (3, 16, 16), SmallCNN: (1, 8, 8), Recurrent: (4, 5)}[type(net)]
+    if isinstance(net, Recurrent) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("torch has no LSTM in bfloat16 for this processor under autocast")
     data = make_data(*shape)
     exact, half = run(net, data, layers=["all"]), run(net, data, layers=["all"], dtype="bfloat16")
     assert half.layers == exact.layers

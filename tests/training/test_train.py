@@ -266,7 +266,11 @@ def test_nothing_is_printed(tmp_path, capfd):
         ({"arch": "small-cn"}, UsageError, ["small-cn", "zoo:NAME"]),
         ({"arch": "zoo:small-cn"}, UnknownNameError, ["small-cn", "small-cnn"]),
         ({"arch_args": {"depth": 3}}, UnknownNameError, ["depth"]),
-        ({"arch": "torchvision:resnet18", "arch_args": {}}, UsageError, ["cannot be run", "3"]),
+        (
+            {"arch": "torchvision:resnet18", "arch_args": {"in_chans": 3}},
+            UsageError,
+            ["cannot be run", "3"],
+        ),
         ({"arch": "cifar-resnet", "arch_args": {"num_classes": 3}}, UsageError, ["(2, 3)", "10"]),
         ({"method": "elrr"}, UnknownNameError, ["elrr", "elr"]),
         ({"method": "mse"}, UsageError, ["mse", "regression", "ce"]),

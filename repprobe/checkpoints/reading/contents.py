@@ -19,8 +19,8 @@ class Contents:
         a dictionary with a state dict inside.
     sha256 : hexadecimal digest of the file, or of all files with weights.
     format : "torch zip", "torch legacy", "torch tar", "pickle", "safetensors",
-        "sharded safetensors", "sharded torch", "Hugging Face folder", "TorchScript" or
-        "torch.export".
+        "sharded safetensors", "sharded torch", "Hugging Face folder", "TorchScript",
+        "torch.export" or, where it was loaded on trust, "trusted pickle".
     module : a network that needs no architecture any more: a whole pickled module, or an exported
         program.
     config : a folder's config.json; its entry `preprocessor` is preprocessor_config.json.

@@ -113,7 +113,8 @@ def _explain(path: Path, problem: ProblemError) -> NoReturn:
         raise UnsafeCheckpointError(
             f"'{path}' was refused and nothing of it ran: reading it would {done}, and only "
             "tensors, plain values and the layers of torch.nn, torchvision, timm and "
-            "torch-geometric are read; save model.state_dict() instead."
+            "torch-geometric are read; save model.state_dict() instead, or give --trust if the "
+            "file is your own: it is run."
         ) from None
     if isinstance(problem, CutShortError):
         raise CheckpointError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from repprobe.checkpoints.recovery.hypotheses import Hypotheses
 from repprobe.checkpoints.recovery.recovered import Recovered, Rival
 from repprobe.checkpoints.recovery.running import Runner
 from repprobe.checkpoints.recovery.search import FINALISTS, race, scaled_down
-from repprobe.checkpoints.recovery.trials import LEAST_LOSS, UNCOMMON, Bench, Trial
+from repprobe.checkpoints.recovery.slope import SLOPES, nearest
+from repprobe.checkpoints.recovery.trials import LEAST_LOSS, UNCOMMON, Bench, Candidate, Trial
 from repprobe.data.dataset import Data
 from repprobe.errors import CheckpointError
 
@@ -73,6 +75,10 @@ def settle(
         raise CheckpointError(f"none of the plain networks that fit '{found.label}' can be run.")
     final = _final(heat, bench)
     best = _chosen(final)
+    other = _with_slope(best, bench, found)
+    if other is not None:
+        final = sorted([other, *(t for t in final if t.candidate != other.candidate)], key=_loss)
+        best = other
     chance = 1 / len(np.unique(labels))
     error = math.sqrt(best.accuracy * (1 - best.accuracy) / len(labels))
     if best.accuracy - 5 * error < 1.5 * chance:
@@ -183,6 +189,22 @@ def _chosen(final: Sequence[Trial]) -> Trial:
         if all(nats - error > asked for nats, error in leads):
             best = other
     return best
+
+
+def _with_slope(best: Trial, bench: Bench, found: Hypotheses) -> Trial | None:
+    """Return the trial with ReLUs as leaky as those of the training; None where it has others."""
+    hypothesis, place = best.candidate.hypothesis, best.candidate.preprocessing
+    if len(set(hypothesis.activations)) != 1 or hypothesis.activations[0] not in SLOPES:
+        return None
+    x = bench.preprocessings[place].scale(bench.raw.clone(), bench.unit)
+    act = nearest(hypothesis.layers(found.chain), bench.runner.tensors, x, bench.labels)
+    acts = (act,) * len(hypothesis.activations)
+    candidate = Candidate(replace(hypothesis, activations=acts), place)
+    return next(iter(bench.run([candidate], len(bench))), None)
+
+
+def _loss(trial: Trial) -> float:
+    return trial.loss
 
 
 def _agreeing(final: Sequence[Trial]) -> list[Trial]:

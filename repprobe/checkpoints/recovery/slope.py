@@ -10,15 +10,15 @@ mean is taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from repprobe.checkpoints.blueprint import build_uninitialized
+from repprobe.zoo.plain import PlainNet
 
 SLOPES = {"relu": 0.0, "leaky_relu:0.01": 0.01, "leaky_relu:0.1": 0.1, "leaky_relu:0.2": 0.2}
 """The family, by the names of `hypothesis.RARITY`."""
@@ -85,17 +85,15 @@ def _sloped(layers: Sequence[Mapping[str, Any]], slope: float) -> list[dict[str,
 def _loss_and_gradient(
     layers: list[dict[str, Any]], tensors: Mapping[str, Tensor], x: Tensor, labels: Tensor
 ) -> tuple[float, Tensor]:
-    from repprobe.zoo.plain import PlainNet
-
-    network = PlainNet(layers)
+    network = build_uninitialized(lambda: PlainNet(layers))
     network.load_state_dict(dict(tensors), strict=False)  # batch counters may be missing
     network.eval()
     total = 0.0
     with torch.enable_grad():
-        for rows in torch.arange(len(labels)).split(BATCH):
+        for start in range(0, len(labels), BATCH):
+            rows = slice(start, start + BATCH)
             loss = F.cross_entropy(network(x[rows]), labels[rows], reduction="sum") / len(labels)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
-    parameters: list[nn.Parameter] = list(network.parameters())
-    gradient = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+    gradient = torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
     return total, gradient.double()

@@ -1,4 +1,4 @@
-"""A plain feed-forward network by its list of layers, under the names its weights have in a file."""
+"""A plain feed-forward network by its list of layers, with the names they have in a file."""
 
 from __future__ import annotations
 
